@@ -1,0 +1,238 @@
+"""Positions on a genome: the only file that converts coordinate systems; knows no sequence, file or model.
+
+Numbers inside distal are 0-based and half-open, `[start, end)`. One-based closed numbers enter through
+`Interval.from_one_based` and `Variant.from_vcf`; text such as ``chr1:1,001-2,000`` (UCSC and samtools write it
+one-based and closed) enters through `from_ucsc` and leaves through `to_ucsc`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import overload
+
+from distal.errors import InputError
+
+_UCSC = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>[\d,]+)(?:-(?P<end>[\d,]+))?$")
+_VARIANT = re.compile(r"^(?P<chrom>[^:\s]+):(?P<pos>[\d,]+):(?P<ref>[A-Za-z]+)(?:>|:)(?P<alt>[A-Za-z]+)$")
+_STRANDS = ("+", "-", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of one chromosome, 0-based and half-open: `[start, end)`.
+
+    `start` may be negative and `end` may pass the chromosome's end: windows near the ends of a chromosome are
+    intervals too, and the genome pads them with N. `end` is never below `start`.
+    """
+
+    chrom: str
+    start: int
+    end: int
+    strand: str = "."
+
+    def __post_init__(self) -> None:
+        if not self.chrom:
+            raise InputError("an interval needs a chromosome name")
+        if self.end < self.start:
+            raise InputError(f"interval end {self.end} lies before its start {self.start} on {self.chrom}")
+        if self.strand not in _STRANDS:
+            raise InputError(f"strand {self.strand!r} is not one of + - .")
+
+    @classmethod
+    def from_one_based(cls, chrom: str, first: int, last: int, strand: str = ".") -> Interval:
+        """The interval whose first and last base are `first` and `last`, counted from 1 (VCF, GTF, UCSC text)."""
+        return cls(chrom, first - 1, last, strand)
+
+    @classmethod
+    def from_ucsc(cls, text: str) -> Interval:
+        """``chr20:42,984,160-42,984,444`` or a single base ``chr20:42,984,160``; one-based, closed."""
+        match = _UCSC.match(text.strip())
+        if match is None:
+            raise InputError(f"region {text!r} is not understood; write chr20:42,984,160-42,984,444")
+        first = int(match["start"].replace(",", ""))
+        last = int(match["end"].replace(",", "")) if match["end"] else first
+        if first < 1 or last < first:
+            raise InputError(f"region {text!r} is empty or starts before base 1; write first-last, counted from 1")
+        return cls.from_one_based(match["chrom"], first, last)
+
+    def to_ucsc(self) -> str:
+        """One-based closed text, with thousands separators: ``chr20:42,984,160-42,984,444``."""
+        return f"{self.chrom}:{self.start + 1:,}-{self.end:,}"
+
+    @property
+    def width(self) -> int:
+        """Number of bases."""
+        return self.end - self.start
+
+    @property
+    def center(self) -> int:
+        """0-based position of the first base of the right half: `(start + end) // 2`."""
+        return (self.start + self.end) // 2
+
+    def resize(self, width: int) -> Interval:
+        """`width` bases such that the base at `center` has index `width // 2`."""
+        start = self.center - width // 2
+        return replace(self, start=start, end=start + width)
+
+    def shift(self, bases: int) -> Interval:
+        """The same width, `bases` to the right (negative: to the left)."""
+        return replace(self, start=self.start + bases, end=self.end + bases)
+
+    def clip(self, start: int, end: int) -> Interval:
+        """The part inside `[start, end)`; empty, at the nearer edge, when there is none."""
+        low = min(max(self.start, start), end)
+        return replace(self, start=low, end=max(min(self.end, end), low))
+
+    def overlaps(self, other: Interval) -> bool:
+        """Whether the two share at least one base. Strand plays no part."""
+        return self.chrom == other.chrom and self.start < other.end and other.start < self.end
+
+    def contains(self, other: Interval) -> bool:
+        """Whether every base of `other` lies in this interval. Strand plays no part."""
+        return self.chrom == other.chrom and self.start <= other.start and other.end <= self.end
+
+    def intersect(self, other: Interval) -> Interval:
+        """The shared bases, with this interval's strand. Raises `InputError` when there are none."""
+        if not self.overlaps(other):
+            raise InputError(f"{self!r} and {other!r} share no base")
+        return replace(self, start=max(self.start, other.start), end=min(self.end, other.end))
+
+    def __repr__(self) -> str:
+        return f"{self.chrom}:[{self.start}, {self.end}){'' if self.strand == '.' else self.strand}"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One alternative allele at one place: REF and ALT as they stand in a VCF, `start` 0-based.
+
+    Alleles are upper-cased A, C, G, T or N, at least one base each (VCF anchors indels with the base before).
+    """
+
+    chrom: str
+    start: int
+    ref: str
+    alt: str
+    name: str = "."
+
+    def __post_init__(self) -> None:
+        for allele, text in (("REF", self.ref), ("ALT", self.alt)):
+            if not text or set(text) - set("ACGTN"):
+                raise InputError(f"{allele} allele {text!r} at {self.chrom}:{self.pos} is not a sequence of A, C, G, T, N")
+        if self.start < 0:
+            raise InputError(f"variant position {self.pos} on {self.chrom} lies before base 1")
+
+    @classmethod
+    def from_vcf(cls, chrom: str, pos: int, ref: str, alt: str, name: str = ".") -> Variant:
+        """From VCF columns: `pos` counts from 1; alleles are upper-cased."""
+        return cls(chrom, pos - 1, ref.upper(), alt.upper(), name or ".")
+
+    @classmethod
+    def parse(cls, text: str) -> Variant:
+        """``chr20:42984264:C>T`` (position counted from 1, as in a VCF)."""
+        match = _VARIANT.match(text.strip())
+        if match is None:
+            raise InputError(f"variant {text!r} is not understood; write chr20:42984264:C>T")
+        return cls.from_vcf(match["chrom"], int(match["pos"].replace(",", "")), match["ref"], match["alt"])
+
+    @property
+    def pos(self) -> int:
+        """VCF POS: the first base of REF, counted from 1."""
+        return self.start + 1
+
+    @property
+    def end(self) -> int:
+        """0-based end of the REF allele, exclusive."""
+        return self.start + len(self.ref)
+
+    @property
+    def interval(self) -> Interval:
+        """The bases of REF."""
+        return Interval(self.chrom, self.start, self.end)
+
+    @property
+    def is_indel(self) -> bool:
+        """Whether REF and ALT differ in length."""
+        return len(self.ref) != len(self.alt)
+
+    def __str__(self) -> str:
+        return f"{self.chrom}:{self.pos}:{self.ref}>{self.alt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a model sees and says: `input_bp` bases in, `bins` bins of `bin_bp` bases out, centred.
+
+    Enformer is `Window(196_608, 128, 896)`, Basenji2 `Window(131_072, 128, 896)`.
+    """
+
+    input_bp: int
+    bin_bp: int
+    bins: int
+
+    def __post_init__(self) -> None:
+        if min(self.input_bp, self.bin_bp, self.bins) <= 0:
+            raise InputError(f"{self!r}: every size must be positive")
+        if self.input_bp % self.bin_bp:
+            raise InputError(f"{self!r}: the input is not a whole number of bins")
+        if self.input_bp < self.output_bp or (self.input_bp - self.output_bp) % (2 * self.bin_bp):
+            raise InputError(f"{self!r}: the output must leave the same whole number of bins on both sides of the input")
+
+    @property
+    def output_bp(self) -> int:
+        """Bases that the output covers."""
+        return self.bins * self.bin_bp
+
+    @property
+    def crop_bp(self) -> int:
+        """Bases of input on each side that get no output."""
+        return (self.input_bp - self.output_bp) // 2
+
+    @overload
+    def input_around(self, x: Interval) -> Interval: ...
+    @overload
+    def input_around(self, x: Variant) -> Interval: ...
+    def input_around(self, x: Interval | Variant) -> Interval:
+        """The input interval centred on `x`.
+
+        An interval's `center` gets index `input_bp // 2` (for one base, the first base of the right middle bin). The
+        first base of a variant gets index `input_bp // 2 - 1`, as in Basenji's and DeepMind's published scores
+        (the last base of the left middle bin when `bins` is even).
+        """
+        if isinstance(x, Variant):
+            start = x.start - (self.input_bp // 2 - 1)
+        else:
+            start = x.center - self.input_bp // 2
+        return Interval(x.chrom, start, start + self.input_bp)
+
+    def output_of(self, input: Interval) -> Interval:
+        """The interval that the output bins cover when the model reads `input`."""
+        if input.width != self.input_bp:
+            raise InputError(f"the model reads {self.input_bp} bp, {input!r} has {input.width}")
+        return replace(input, start=input.start + self.crop_bp, end=input.end - self.crop_bp)
+
+    def input_of(self, output: Interval) -> Interval:
+        """The input interval whose output is `output`; the inverse of `output_of`."""
+        if output.width != self.output_bp:
+            raise InputError(f"the model's output has {self.output_bp} bp, {output!r} has {output.width}")
+        return replace(output, start=output.start - self.crop_bp, end=output.end + self.crop_bp)
+
+    def bins_over(self, region: Interval, output: Interval) -> slice:
+        """The bins of `output` that `region` is made of.
+
+        Raises `InputError` where `region` leaves `output` or does not start and end on its bin grid: never rounds.
+        """
+        if not output.contains(region):
+            raise InputError(f"{region!r} is not inside the output {output!r}")
+        left, right = region.start - output.start, region.end - output.start
+        if left % self.bin_bp or right % self.bin_bp:
+            raise InputError(f"{region!r} is off the {self.bin_bp}-bp grid of {output!r}")
+        return slice(left // self.bin_bp, right // self.bin_bp)
+
+    def bins_touching(self, region: Interval, output: Interval) -> slice:
+        """The bins of `output` that share at least one base with `region`; empty when none does."""
+        inside = region.clip(output.start, output.end) if region.chrom == output.chrom else None
+        if inside is None or inside.width == 0:
+            return slice(0, 0)
+        first, last = inside.start - output.start, inside.end - output.start - 1
+        return slice(first // self.bin_bp, last // self.bin_bp + 1)

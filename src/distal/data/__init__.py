@@ -1,0 +1,1 @@
+"""Training data: reading it, and turning it into batches."""

@@ -1,0 +1,1 @@
+"""One file a format: readers are generators, writers are context managers. Knows formats, no models."""

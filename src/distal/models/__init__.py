@@ -1,0 +1,1 @@
+"""The models, in torch alone: never opens a genome, never converts a coordinate."""

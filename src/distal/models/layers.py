@@ -1,0 +1,158 @@
+"""Layers that Enformer, Basenji2 and Borzoi share: activations, batch norm, pooling, relative attention.
+
+Knows no architecture. Convolutional layers take and give [batch, channels, length], attention [batch, length, channels].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Activation = Callable[[Tensor], Tensor]
+
+
+def quick_gelu(x: Tensor) -> Tensor:
+    """x · sigmoid(1.702 x): the GELU of Enformer and of the released Basenji2 (Hendrycks & Gimpel 2016, section 2)."""
+    return x * torch.sigmoid(1.702 * x)
+
+
+GELUS: dict[str, Activation] = {
+    "sigmoid": quick_gelu,
+    "tanh": partial(F.gelu, approximate="tanh"),
+    "erf": F.gelu,
+}
+"""The three GELUs in circulation: they differ by up to 0.02 (spec of each model says which one its weights know)."""
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation over batch and length, [B, C, L], whose running variance is the biased batch variance.
+
+    Sonnet and Keras store the biased variance, torch the unbiased one; inference is the same.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, L] -> [B, C, L]; in training mode with the batch's statistics, updating the running ones."""
+        if not self.training:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        mean, unbiased = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
+        y = F.batch_norm(x, mean, unbiased, self.weight, self.bias, True, 1.0, self.eps)
+        count = x.numel() // x.shape[1]
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased * ((count - 1) / count), self.momentum)
+            self.num_batches_tracked += 1
+        return y
+
+
+class Residual(nn.Sequential):
+    """x + f(x), where f is the sequence of modules."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape that f keeps."""
+        y: Tensor = super().forward(x)
+        return x + y
+
+
+class SoftmaxPool(nn.Module):
+    """Attention pooling over neighbouring pairs of positions (Enformer, Methods): [B, C, L] -> [B, C, L/2].
+
+    The two positions are weighted by the softmax, channel by channel, of x·W at each of them. A softmax over two is
+    a sigmoid of the difference, so with d = x0 − x1 the pooled value is exactly x1 + sigmoid(d·W)·d.
+    W starts as 2·I, which prefers the larger of the two.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.logits = nn.Conv1d(channels, channels, 1, bias=False)
+        with torch.no_grad():
+            self.logits.weight.copy_(2.0 * torch.eye(channels)[:, :, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C, L] -> [B, C, L/2]; L must be even."""
+        if x.shape[-1] % 2:
+            raise ValueError(f"pooling halves the length, {x.shape[-1]} is odd")
+        second = x[..., 1::2]
+        difference = x[..., 0::2] - second
+        return second + torch.sigmoid(self.logits(difference)) * difference
+
+
+def relative_shift(x: Tensor) -> Tensor:
+    """Logits per distance to logits per key: [..., T, 2T−1] -> [..., T, T] with out[i, j] = x[i, (j − i) + T − 1].
+
+    The last axis of `x` holds the distances key − query = −(T−1) … T−1 (Transformer-XL, appendix B).
+    """
+    *batch, queries, distances = x.shape
+    x = F.pad(x, (1, 0)).reshape(*batch, distances + 1, queries)
+    return x[..., 1:, :].reshape(*batch, queries, distances)[..., :queries]
+
+
+class RelativeAttention(nn.Module):
+    """Multi-head attention whose logits add a term for the distance between query and key (Enformer, Methods).
+
+    logits[i, j] = (q_i + u)·k_j + (q_i + w)·r_{j−i}, with q scaled by 1/√key before the biases u, w are added and
+    r = features of the distance times a learned matrix. Channels are ordered head by head.
+    """
+
+    def __init__(self, channels: int, heads: int, key: int, value: int, features: int) -> None:
+        super().__init__()
+        self.heads, self.key = heads, key
+        self.query = nn.Linear(channels, heads * key, bias=False)
+        self.keys = nn.Linear(channels, heads * key, bias=False)
+        self.values = nn.Linear(channels, heads * value, bias=False)
+        self.positions = nn.Linear(features, heads * key, bias=False)
+        self.content_bias = nn.Parameter(torch.empty(heads, 1, key))
+        self.position_bias = nn.Parameter(torch.empty(heads, 1, key))
+        self.output = nn.Linear(heads * value, channels)
+        self.weights_dropout = nn.Dropout(0.0)
+
+    def logits(self, x: Tensor, features: Tensor) -> Tensor:
+        """Attention logits [B, heads, T, T] for x [B, T, C] and features [2T−1, F] of the distances −(T−1) … T−1."""
+        query = self._split(self.query(x)) * self.key**-0.5
+        content = (query + self.content_bias) @ self._split(self.keys(x)).transpose(-1, -2)
+        distance = self.positions(features).unflatten(-1, (self.heads, -1)).permute(1, 2, 0)  # [heads, key, 2T−1]
+        return content + relative_shift((query + self.position_bias) @ distance)
+
+    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """[B, T, C], [2T−1, F] -> [B, T, C]."""
+        weights = self.weights_dropout(torch.softmax(self.logits(x, features).float(), dim=-1)).to(x.dtype)
+        attended = weights @ self._split(self.values(x))
+        y: Tensor = self.output(attended.transpose(1, 2).flatten(-2))
+        return y
+
+    def _split(self, x: Tensor) -> Tensor:
+        """[B, T, heads·size] -> [B, heads, T, size]."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def crop(x: Tensor, bins: int) -> Tensor:
+    """The `bins` central positions of [B, T, C], the same number left out on both sides."""
+    left_over = x.shape[1] - bins
+    if left_over < 0 or left_over % 2:
+        raise ValueError(f"{bins} bins cannot be cut from the middle of {x.shape[1]}")
+    return x[:, left_over // 2 : x.shape[1] - left_over // 2]
+
+
+def truncated_normal_(weight: Tensor, gain: float, fan_in: int, *, corrected: bool) -> None:
+    """Fill with a normal cut at two standard deviations, σ = √(gain/fan_in), as Sonnet and Keras initialise.
+
+    `corrected` divides σ by 0.8796, the standard deviation of the cut normal (VarianceScaling does, Sonnet's default
+    initialiser of convolutions and linear layers does not).
+    """
+    sigma = math.sqrt(gain / fan_in)
+    if corrected:
+        sigma /= 0.87962566103423978
+    nn.init.trunc_normal_(weight, std=sigma, a=-2 * sigma, b=2 * sigma)
+
+
+def round_half_even(x: float, divisible_by: int = 1) -> int:
+    """`x` as the nearest multiple of `divisible_by`; halves go to the even multiple, as in numpy and Python."""
+    return round(x / divisible_by) * divisible_by

@@ -1,0 +1,1 @@
+"""From variants to scores, and from scores to components."""
