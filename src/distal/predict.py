@@ -1,0 +1,247 @@
+"""A model ready to run: sequences in, tracks out, over both strands, shifts and any region.
+
+Knows models, sequences and the bin grid; knows no file format and no score.
+
+**Tiling.** A region of any start is cut into bins counted from its own start: `ceil(width / bin_bp)` bins cover
+`[start, start + bins * bin_bp)`, so the last bin may pass the region's end. The bins are shared out evenly over the
+fewest windows that hold them, and every window is centred on its share: tiles abut exactly, none is used only at its
+rim, and a region that fits one window is read from that window's middle. What a bin is predicted to be depends a
+little on the window that reads it, so the same bin asked for in two different regions agrees closely, not to the bit.
+Windows that pass a chromosome's end are padded with N; the region itself must lie on the chromosome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby, islice, pairwise
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from distal import dna
+from distal.coords import Interval, Window
+from distal.errors import InputError
+from distal.tracks import Track, Tracks, TrackTable
+
+if TYPE_CHECKING:
+    from distal.io.fasta import Genome
+    from distal.models.zoo import Spec
+
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """A module in evaluation mode on its device, with the window it reads and the tracks that one head gives."""
+
+    module: nn.Module
+    spec: Spec
+    tracks: TrackTable
+    head: str
+    device: torch.device
+    precision: Precision = "fp32"
+    batch_size: int = 4
+    """Windows that go through the module together; results change by less than 1e-5 (relative) with it."""
+    n: float = 0.0
+    """Value of all four channels at an N: 0, or 0.25 as DeepMind's usage notebook has it."""
+
+    def __post_init__(self) -> None:
+        if self.module.training:
+            raise ValueError("a Predictor needs a module in evaluation mode; call module.eval() first")
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision {self.precision!r} is not one of fp32, bf16")
+        if self.batch_size < 1:
+            raise InputError(f"batch size {self.batch_size} is below 1")
+
+    @property
+    def window(self) -> Window:
+        """What the model reads and says."""
+        return self.spec.window
+
+    def __call__(self, codes: dna.Codes) -> NDArray[np.float32]:
+        """Codes uint8 [n, input_bp] to float32 [n, bins, tracks], one strand, all tracks."""
+        values: NDArray[np.float32] = self.tensor(codes).cpu().numpy()
+        return values
+
+    @torch.inference_mode()
+    def tensor(self, codes: dna.Codes, channels: NDArray[np.int64] | None = None) -> Tensor:
+        """Codes uint8 [n, input_bp] to float32 [n, bins, channels] on the device; `channels` None means all.
+
+        At most `batch_size` windows run at once, and only the chosen channels of each batch are kept.
+        """
+        if codes.ndim != 2 or codes.shape[1] != self.window.input_bp:
+            raise ValueError(f"codes must be [n, {self.window.input_bp}], not {list(codes.shape)}")
+        chosen = None if channels is None else torch.from_numpy(channels).to(self.device)
+        starts = range(0, max(len(codes), 1), self.batch_size)
+        return torch.cat([self._forward(codes[i : i + self.batch_size], chosen) for i in starts])
+
+    def _forward(self, codes: dna.Codes, chosen: Tensor | None) -> Tensor:
+        indices = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device).flatten().int()
+        one_hot = self._alphabet.index_select(0, indices).view(*codes.shape, 4)
+        with self._arithmetic():
+            values: Tensor = self.module(one_hot, self.head)
+        return (values if chosen is None else values.index_select(2, chosen)).float()
+
+    @cached_property
+    def _alphabet(self) -> Tensor:
+        """One-hot rows of A, C, G, T, N, shape [5, 4]."""
+        return torch.from_numpy(dna.one_hot(np.arange(5, dtype=np.uint8), n=self.n)).to(self.device)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        """fp32 means fp32 (cuDNN would otherwise round convolutions to TF32); bf16 lowers matrix products only."""
+        if self.precision == "bf16":
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        if self.device.type == "cuda":
+            return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+        return ExitStack()
+
+
+def load(
+    name_or_folder: str,
+    head: str = "human",
+    device: str = "cpu",
+    precision: Precision = "fp32",
+    batch_size: int = 4,
+) -> Predictor:
+    """A zoo model, or a folder that distal wrote, ready to predict `head` on `device`.
+
+    Raises `InputError` for an unknown model, a head that the model lacks, or a device that this machine lacks.
+    """
+    from distal.models import zoo
+
+    module, spec, tables = zoo.open_folder(zoo.find(name_or_folder))
+    if head not in spec.heads:
+        raise InputError(f"{spec.name} has no head {head!r}; it has {', '.join(spec.heads)}")
+    place = _device(device)
+    table = tables[head] or TrackTable(tuple(Track(i, f"{head}_{i}") for i in range(spec.heads[head])))
+    return Predictor(module.to(place).eval(), spec, table, head, place, precision, batch_size)
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {name!r} cannot be used here ({reason}); `--device cpu` always can") from None
+    return device
+
+
+@torch.inference_mode()
+def averaged(
+    predictor: Predictor,
+    codes: dna.Codes,
+    rc: bool = False,
+    shifts: Sequence[int] = (0,),
+    channels: NDArray[np.int64] | None = None,
+) -> Tensor:
+    """Mean prediction over `shifts` and, with `rc`, over both strands: float32 [n, bins, channels] on the device.
+
+    Under `rc` the reverse complement is predicted too, its bins are flipped and the two strands of a stranded track
+    swapped; each strand is shifted in its own reading direction (Basenji's order), so the mean is exactly equivariant
+    under reverse complement for any `shifts`. A shift moves the sequence that many bases to the right under fixed
+    bins and is not undone on the output. Scores are formed from this mean, never averaged themselves.
+    """
+    if not shifts:
+        raise InputError("no shift is given; 0 is the sequence as it is")
+    channels = predictor.tracks.channels if channels is None else channels
+    total: Tensor | float = 0.0
+    for bases in shifts:
+        value = predictor.tensor(dna.shift(codes, bases), channels)
+        if rc:
+            other = dna.shift(dna.reverse_complement(codes), bases)
+            value = value + predictor.tensor(other, predictor.tracks.partners[channels]).flip(1)
+        total = total + value
+    return torch.as_tensor(total / (len(shifts) * (1 + rc)))
+
+
+class Tile(NamedTuple):
+    """One window's share of a region: what it reads, what it answers for, and which of its bins those are."""
+
+    input: Interval
+    output: Interval
+    bins: slice
+
+
+def tiles(region: Interval, window: Window) -> list[Tile]:
+    """The fewest windows that cover `region`, evenly loaded and each centred on its bins (see the top of this file)."""
+    if region.width == 0:
+        raise InputError(f"region {region!r} is empty")
+    bins = -(-region.width // window.bin_bp)
+    count = -(-bins // window.bins)
+    edges = [bins * i // count for i in range(count + 1)]
+    return [_tile(region, window, first, last) for first, last in pairwise(edges)]
+
+
+def _tile(region: Interval, window: Window, first: int, last: int) -> Tile:
+    before = (window.bins - (last - first)) // 2
+    output = Interval(region.chrom, region.start + first * window.bin_bp, region.start + last * window.bin_bp)
+    start = output.start - before * window.bin_bp
+    read = window.input_of(Interval(region.chrom, start, start + window.output_bp))
+    return Tile(read, output, slice(before, before + last - first))
+
+
+def on_genome(region: Interval, genome: Genome) -> Interval:
+    """`region` under the name that the genome's file has for its chromosome, without strand.
+
+    Raises `InputError` for an unknown chromosome and for a region that is empty or leaves the chromosome.
+    """
+    chrom = genome.resolve(region.chrom)
+    size = genome.sizes[chrom]
+    if not 0 <= region.start < region.end <= size:
+        whole = Interval(chrom, 0, size).to_ucsc()
+        raise InputError(f"region {region!r} is empty or leaves its chromosome; ask for a part of {whole}")
+    return replace(region, chrom=chrom, strand=".")
+
+
+def predict_tiles(
+    predictor: Predictor,
+    genome: Genome,
+    intervals: Iterable[Interval],
+    query: str = "",
+    rc: bool = False,
+    shifts: Sequence[int] = (0,),
+) -> Iterator[tuple[int, Tracks]]:
+    """The tiles of every interval, in order: (position of the interval in `intervals`, its next tile's tracks).
+
+    Memory stays that of one batch however long the intervals are. `query` chooses tracks as `TrackTable.select` does.
+    """
+    table = predictor.tracks.select(query)
+    bin_bp = predictor.window.bin_bp
+    regions = (on_genome(region, genome) for region in intervals)
+    work = ((i, tile) for i, region in enumerate(regions) for tile in tiles(region, predictor.window))
+    while batch := list(islice(work, predictor.batch_size)):
+        codes = np.stack([genome.codes(tile.input) for _, tile in batch])
+        values = averaged(predictor, codes, rc, shifts, table.channels).cpu().numpy()
+        for (i, tile), value in zip(batch, values, strict=True):
+            yield i, Tracks(value[tile.bins], table, tile.output, bin_bp)
+
+
+def predict(
+    predictor: Predictor,
+    genome: Genome,
+    intervals: Iterable[Interval],
+    query: str = "",
+    rc: bool = False,
+    shifts: Sequence[int] = (0,),
+) -> Iterator[Tracks]:
+    """Tracks over each interval: its bins counted from `interval.start`, the last one rounded up to a whole bin.
+
+    Intervals wider than the window are tiled as the top of this file says. One interval's tracks are held in memory;
+    for whole chromosomes with many tracks use `predict_tiles`.
+    """
+    stream = predict_tiles(predictor, genome, intervals, query, rc, shifts)
+    for _, group in groupby(stream, key=lambda item: item[0]):
+        yield _abutted([tracks for _, tracks in group])
+
+
+def _abutted(parts: list[Tracks]) -> Tracks:
+    first, last = parts[0], parts[-1]
+    interval = replace(first.interval, end=last.interval.end)
+    return replace(first, values=np.concatenate([part.values for part in parts]), interval=interval)
