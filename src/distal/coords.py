@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import overload
 
 from distal.errors import InputError
 
 _UCSC = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>[\d,]+)(?:-(?P<end>[\d,]+))?$")
 _VARIANT = re.compile(r"^(?P<chrom>[^:\s]+):(?P<pos>[\d,]+):(?P<ref>[A-Za-z]+)(?:>|:)(?P<alt>[A-Za-z]+)$")
 _STRANDS = ("+", "-", ".")
+
+
+def spellings(chrom: str) -> tuple[str, ...]:
+    """The names that files may have for `chrom`, the given one first: chr20 and 20; chrM, chrMT, M and MT."""
+    bare = chrom.removeprefix("chr") or chrom
+    bares = ("M", "MT") if bare in ("M", "MT") else (bare,)
+    return tuple(dict.fromkeys((chrom, *(f"chr{name}" for name in bares), *bares)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,7 @@ class Variant:
     def __post_init__(self) -> None:
         for allele, text in (("REF", self.ref), ("ALT", self.alt)):
             if not text or set(text) - set("ACGTN"):
-                raise InputError(f"{allele} allele {text!r} at {self.chrom}:{self.pos} is not a sequence of A, C, G, T, N")
+                raise InputError(f"{allele} {text!r} at {self.chrom}:{self.pos} is not a sequence of A, C, G, T, N")
         if self.start < 0:
             raise InputError(f"variant position {self.pos} on {self.chrom} lies before base 1")
 
@@ -176,7 +182,9 @@ class Window:
         if self.input_bp % self.bin_bp:
             raise InputError(f"{self!r}: the input is not a whole number of bins")
         if self.input_bp < self.output_bp or (self.input_bp - self.output_bp) % (2 * self.bin_bp):
-            raise InputError(f"{self!r}: the output must leave the same whole number of bins on both sides of the input")
+            raise InputError(
+                f"{self!r}: the output must leave the same whole number of bins of the input on both sides"
+            )
 
     @property
     def output_bp(self) -> int:
@@ -188,10 +196,6 @@ class Window:
         """Bases of input on each side that get no output."""
         return (self.input_bp - self.output_bp) // 2
 
-    @overload
-    def input_around(self, x: Interval) -> Interval: ...
-    @overload
-    def input_around(self, x: Variant) -> Interval: ...
     def input_around(self, x: Interval | Variant) -> Interval:
         """The input interval centred on `x`.
 
@@ -199,10 +203,8 @@ class Window:
         first base of a variant gets index `input_bp // 2 - 1`, as in Basenji's and DeepMind's published scores
         (the last base of the left middle bin when `bins` is even).
         """
-        if isinstance(x, Variant):
-            start = x.start - (self.input_bp // 2 - 1)
-        else:
-            start = x.center - self.input_bp // 2
+        middle = x.start + 1 if isinstance(x, Variant) else x.center  # first base of the window's right half
+        start = middle - self.input_bp // 2
         return Interval(x.chrom, start, start + self.input_bp)
 
     def output_of(self, input: Interval) -> Interval:
