@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
@@ -85,36 +86,36 @@ class Basenji2Config:
 
 
 class ConvBlock(nn.Module):
-    """GELU → convolution without bias → batch norm → dropout → pooling. The first block's GELU meets the one-hot."""
+    """GELU → convolution without bias → batch norm → pooling. The first block's GELU meets the one-hot."""
 
     def __init__(
-        self, inputs: int, outputs: int, kernel: int, gelu: Activation, dilation: int = 1, dropout: float = 0.0, pool: int = 1
+        self, inputs: int, outputs: int, kernel: int, gelu: Activation, dilation: int = 1, pool: int = 1
     ) -> None:
         super().__init__()
         self.gelu = gelu
         self.conv = nn.Conv1d(inputs, outputs, kernel, padding="same", dilation=dilation, bias=False)
         self.norm = BatchNorm(outputs, eps=1e-3)
-        self.dropout = nn.Dropout(dropout)
         self.pool = nn.MaxPool1d(pool) if pool > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, L] -> [B, outputs, L / pool]."""
-        y: Tensor = self.pool(self.dropout(self.norm(self.conv(self.gelu(x)))))
+        y: Tensor = self.pool(self.norm(self.conv(self.gelu(x))))
         return y
 
 
 class DilatedResidual(nn.Module):
-    """x + narrow dilated convolution → pointwise convolution back to the width of x."""
+    """A residual branch: narrow dilated convolution → pointwise convolution back to the width of x → dropout."""
 
     def __init__(self, width: int, config: Basenji2Config, dilation: int) -> None:
         super().__init__()
         gelu = GELUS[config.gelu]
         self.dilated = ConvBlock(width, config.dilated, 3, gelu, dilation=dilation)
-        self.pointwise = ConvBlock(config.dilated, width, 1, gelu, dropout=config.dropout)
+        self.pointwise = ConvBlock(config.dilated, width, 1, gelu)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, width, T] -> the same."""
-        y: Tensor = self.pointwise(self.dilated(x))
+        y: Tensor = self.dropout(self.pointwise(self.dilated(x)))
         return x + y
 
 
@@ -127,14 +128,10 @@ class Basenji2(nn.Module):
         gelu = GELUS[config.gelu]
         widths = [config.stem, *config.tower_widths]
         self.stem = ConvBlock(4, config.stem, 15, gelu, pool=2)
-        self.tower = nn.Sequential(
-            *(
-                ConvBlock(inputs, width, 5, gelu, pool=2)
-                for inputs, width in zip(widths[:-1], widths[1:], strict=True)
-            )
-        )
+        self.tower = nn.Sequential(*(ConvBlock(inputs, width, 5, gelu, pool=2) for inputs, width in pairwise(widths)))
         self.dilated = nn.Sequential(*(DilatedResidual(widths[-1], config, d) for d in config.dilations))
-        self.final = ConvBlock(widths[-1], config.final, 1, gelu, dropout=config.final_dropout)
+        self.final = ConvBlock(widths[-1], config.final, 1, gelu)
+        self.final_dropout = nn.Dropout(config.final_dropout)
         self.gelu = gelu
         self.heads = nn.ModuleDict({name: nn.Linear(config.final, n) for name, n in config.heads.items()})
         self.reset_parameters()
@@ -154,7 +151,7 @@ class Basenji2(nn.Module):
         """One-hot [B, L, 4] -> [B, bins, final], what the heads read."""
         x = self.dilated(self.tower(self.stem(x.transpose(1, 2))))
         x = self.final(crop(x.transpose(1, 2), self.config.bins).transpose(1, 2))
-        return self.gelu(x).transpose(1, 2)
+        return self.gelu(self.final_dropout(x)).transpose(1, 2)
 
     def forward(self, x: Tensor, head: str) -> Tensor:
         """One-hot [B, L, 4] -> predicted coverage per bin [B, bins, tracks], never negative."""

@@ -1,4 +1,4 @@
-"""Enformer (Avsec et al. 2021, Nature Methods 18:1196), top to bottom as in Extended Data Fig. 1; knows no file or genome.
+"""Enformer (Avsec et al. 2021, Nature Methods 18:1196), top to bottom (Extended Data Fig. 1); knows no file or genome.
 
 Convolutions bring one-hot DNA to 128-bp bins, a transformer with relative positions lets the bins see each other
 across 196,608 bp, a pointwise layer and one linear head per species read the tracks off the 896 central bins.
@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from distal.models.layers import (
     RelativeAttention,
     Residual,
     SoftmaxPool,
+    TransformerBlock,
     crop,
     quick_gelu,
     round_half_even,
@@ -57,7 +59,7 @@ class EnformerConfig:
 
     def __post_init__(self) -> None:
         if self.channels % (2 * self.attention_heads):
-            raise ValueError(f"channels ({self.channels}) must be a multiple of twice the heads ({self.attention_heads})")
+            raise ValueError(f"channels ({self.channels}) must be a multiple of 2 x {self.attention_heads} heads")
         if self.position_features % (2 * BASES_OF_DISTANCE):
             raise ValueError(f"channels / heads = {self.position_features} must be a multiple of 6")
         if self.pooling not in POOLINGS:
@@ -162,37 +164,17 @@ class MaxPool(nn.MaxPool1d):
 POOLINGS: dict[str, type[nn.Module]] = {"attention": SoftmaxPool, "max": MaxPool}
 
 
-class TransformerBlock(nn.Module):
-    """x + attention(norm(x)), then x + MLP(norm(x)); each ends in dropout."""
-
-    def __init__(self, config: EnformerConfig) -> None:
-        super().__init__()
-        channels = config.channels
-        self.attention_norm = nn.LayerNorm(channels, eps=1e-5)
-        self.attention = RelativeAttention(
-            channels,
-            config.attention_heads,
-            config.key_size,
-            channels // config.attention_heads,
-            config.position_features,
-        )
-        self.attention.weights_dropout.p = config.attention_dropout
-        self.attention_dropout = nn.Dropout(config.dropout)
-        self.position_dropout = nn.Dropout(config.position_dropout)
-        self.mlp = Residual(
-            nn.LayerNorm(channels, eps=1e-5),
-            nn.Linear(channels, 2 * channels),
-            nn.Dropout(config.dropout),
-            nn.ReLU(),
-            nn.Linear(2 * channels, channels),
-            nn.Dropout(config.dropout),
-        )
-
-    def forward(self, x: Tensor, features: Tensor) -> Tensor:
-        """[B, T, C], [2T−1, F] -> [B, T, C]."""
-        attended = self.attention(self.attention_norm(x), self.position_dropout(features))
-        y: Tensor = self.mlp(x + self.attention_dropout(attended))
-        return y
+def transformer_block(config: EnformerConfig) -> TransformerBlock:
+    """The shared block at the model's width, value size C / heads."""
+    attention = RelativeAttention(
+        config.channels,
+        config.attention_heads,
+        config.key_size,
+        config.channels // config.attention_heads,
+        config.position_features,
+    )
+    attention.weights_dropout.p = config.attention_dropout
+    return TransformerBlock(attention, config.dropout, config.position_dropout, eps=1e-5)
 
 
 class Enformer(nn.Module):
@@ -212,17 +194,17 @@ class Enformer(nn.Module):
         self.tower = nn.Sequential(
             *(
                 nn.Sequential(ConvBlock(inputs, width, 5), Residual(ConvBlock(width, width, 1)), pool(width))
-                for inputs, width in zip(widths[:-1], widths[1:], strict=True)
+                for inputs, width in pairwise(widths)
             )
         )
-        self.transformer = nn.ModuleList(TransformerBlock(config) for _ in range(config.layers))
+        self.transformer = nn.ModuleList(transformer_block(config) for _ in range(config.layers))
         self.final = ConvBlock(channels, 2 * channels, 1)
         self.final_dropout = nn.Dropout(config.dropout / 8)
         self.heads = nn.ModuleDict({name: nn.Linear(2 * channels, n) for name, n in config.heads.items()})
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start as the paper does: Sonnet's initialisers, attention outputs at zero, so each block begins as identity."""
+        """Start as the paper does: Sonnet's initialisers; attention outputs at zero make each block an identity."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv1d) and module.bias is not None:
                 truncated_normal_(module.weight, 1.0, module.weight[0].numel(), corrected=False)

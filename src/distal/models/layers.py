@@ -1,6 +1,7 @@
 """Layers that Enformer, Basenji2 and Borzoi share: activations, batch norm, pooling, relative attention.
 
-Knows no architecture. Convolutional layers take and give [batch, channels, length], attention [batch, length, channels].
+Knows no architecture. Convolutional layers take and give [batch, channels, length], attention
+[batch, length, channels].
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Activation = Callable[[Tensor], Tensor]
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """x · sigmoid(1.702 x): the GELU of Enformer and of the released Basenji2 (Hendrycks & Gimpel 2016, section 2)."""
+    """The GELU x · sigmoid(1.702 x) of Enformer and the released Basenji2 (Hendrycks & Gimpel 2016, section 2)."""
     return x * torch.sigmoid(1.702 * x)
 
 
@@ -58,7 +59,9 @@ class Residual(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape that f keeps."""
-        y: Tensor = super().forward(x)
+        y = x
+        for module in self:
+            y = module(y)
         return x + y
 
 
@@ -91,8 +94,9 @@ def relative_shift(x: Tensor) -> Tensor:
     The last axis of `x` holds the distances key − query = −(T−1) … T−1 (Transformer-XL, appendix B).
     """
     *batch, queries, distances = x.shape
-    x = F.pad(x, (1, 0)).reshape(*batch, distances + 1, queries)
-    return x[..., 1:, :].reshape(*batch, queries, distances)[..., :queries]
+    padded: Tensor = F.pad(x, (1, 0)).reshape(*batch, distances + 1, queries)
+    shifted: Tensor = padded[..., 1:, :].reshape(*batch, queries, distances)[..., :queries]
+    return shifted
 
 
 class RelativeAttention(nn.Module):
@@ -118,19 +122,46 @@ class RelativeAttention(nn.Module):
         """Attention logits [B, heads, T, T] for x [B, T, C] and features [2T−1, F] of the distances −(T−1) … T−1."""
         query = self._split(self.query(x)) * self.key**-0.5
         content = (query + self.content_bias) @ self._split(self.keys(x)).transpose(-1, -2)
-        distance = self.positions(features).unflatten(-1, (self.heads, -1)).permute(1, 2, 0)  # [heads, key, 2T−1]
+        distance = self._split(self.positions(features)).transpose(-1, -2)  # [heads, key, 2T−1]
         return content + relative_shift((query + self.position_bias) @ distance)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """[B, T, C], [2T−1, F] -> [B, T, C]."""
-        weights = self.weights_dropout(torch.softmax(self.logits(x, features).float(), dim=-1)).to(x.dtype)
-        attended = weights @ self._split(self.values(x))
+        at_least_float32 = torch.promote_types(x.dtype, torch.float32)
+        weights = torch.softmax(self.logits(x, features), dim=-1, dtype=at_least_float32)
+        attended = self.weights_dropout(weights).to(x.dtype) @ self._split(self.values(x))
         y: Tensor = self.output(attended.transpose(1, 2).flatten(-2))
         return y
 
     def _split(self, x: Tensor) -> Tensor:
-        """[B, T, heads·size] -> [B, heads, T, size]."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        """[..., T, heads·size] -> [..., heads, T, size]."""
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(-2, -3)
+
+
+class TransformerBlock(nn.Module):
+    """Attention, then an MLP: x + attention(norm(x)), x + MLP(norm(x)); each ends in dropout (Enformer)."""
+
+    def __init__(self, attention: RelativeAttention, dropout: float, position_dropout: float, *, eps: float) -> None:
+        super().__init__()
+        channels = attention.output.out_features
+        self.attention_norm = nn.LayerNorm(channels, eps=eps)
+        self.attention = attention
+        self.attention_dropout = nn.Dropout(dropout)
+        self.position_dropout = nn.Dropout(position_dropout)
+        self.mlp = Residual(
+            nn.LayerNorm(channels, eps=eps),
+            nn.Linear(channels, 2 * channels),
+            nn.Dropout(dropout),
+            nn.ReLU(),
+            nn.Linear(2 * channels, channels),
+            nn.Dropout(dropout),
+        )
+
+    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """[B, T, C] and [2T−1, F] position features -> [B, T, C]."""
+        attended = self.attention(self.attention_norm(x), self.position_dropout(features))
+        y: Tensor = self.mlp(x + self.attention_dropout(attended))
+        return y
 
 
 def crop(x: Tensor, bins: int) -> Tensor:
