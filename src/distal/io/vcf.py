@@ -1,0 +1,314 @@
+"""Variants from VCF and BCF files, and annotated copies of them; knows lines and columns, judges no allele.
+
+A VCF is read as the text it is, line by line (plain, gzip or bgzip, `-` is standard input): htslib refuses some odd
+records and silently changes others, and a line read here is either rows or an `InputError` that names it. BCF is
+turned into that text by htslib; its line numbers are those of `bcftools view`. Positions are 1-based, as in the file.
+
+Source: the VCF 4.5 and BCF 2.2 specifications, https://samtools.github.io/hts-specs/VCFv4.5.pdf
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import sys
+import tempfile
+import zlib
+from array import array
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from io import BufferedReader, RawIOBase, TextIOWrapper
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pysam
+from numpy.typing import NDArray
+
+from distal.coords import Variant
+from distal.errors import InputError
+
+Value = str | int | float | None
+"""What one ALT allele gets in INFO."""
+
+_FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_CONTIG = re.compile(r"^##contig=<(?:.*,)?ID=(?P<name>[^,>]+)")
+_INFO = re.compile(r"^##INFO=<ID=(?P<key>[^,>]+)")
+_LENGTH = re.compile(r"[<,]length=(?P<length>\d+)")
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_TBI_END = 1 << 29
+
+
+@dataclass(frozen=True, slots=True)
+class VcfRow:
+    """One ALT allele of one record, as the file has it, alleles upper-cased.
+
+    `ref` and `alt` may be any text that a VCF allows: bases, IUPAC codes, ``.`` (missing), ``*``, ``<DEL>``, a
+    breakend. `variant` is what turns bases into a `Variant`.
+    """
+
+    line: int
+    """Line in the file, counted from 1 (of a BCF: in the text that `bcftools view` prints)."""
+    record: int
+    """Ordinal of the record, counted from 0: the ALT alleles of one record share it."""
+    chrom: str
+    pos: int
+    """1-based position of the first base of `ref`; 0 is the telomere."""
+    name: str
+    """The ID column; ``.`` when there is none."""
+    ref: str
+    alt: str
+
+    def variant(self) -> Variant:
+        """The row as a `Variant` (0-based). `InputError` unless both alleles are A, C, G, T, N and `pos` is above 0."""
+        return Variant.from_vcf(self.chrom, self.pos, self.ref, self.alt, self.name)
+
+
+def read(path: str | Path) -> Iterator[VcfRow]:
+    """The rows of a VCF or BCF in file order, one per ALT allele (a record without ALT gives one row, ALT ``.``).
+
+    `path` may be ``-`` (standard input). Memory does not grow with the file. Raises `InputError`, with file and line,
+    for a record with too few or too many columns or a position that is no number, and for a file that is cut off.
+    """
+    for record, (line, fields) in enumerate(_records(path)):
+        chrom, pos, name, ref, alts = map(_printable, fields[:5])
+        for alt in alts.split(","):
+            yield VcfRow(line, record, chrom, int(pos), name or ".", _allele(ref), _allele(alt))
+
+
+def contigs(path: str | Path) -> dict[str, int | None]:
+    """The contigs that the header declares, with their lengths (None where it gives none); empty when it has none."""
+    found: dict[str, int | None] = {}
+    for line in _header(path):
+        if match := _CONTIG.match(line):
+            length = _LENGTH.search(line)
+            found[match["name"]] = int(length["length"]) if length else None
+    return found
+
+
+def annotate(
+    source: str | Path,
+    out: str | Path,
+    header_lines: Iterable[str],
+    per_record_info: Iterable[Mapping[str, Sequence[Value]]],
+) -> None:
+    """Copy `source` to `out` (bgzip, its tabix index beside it), adding INFO values to every record.
+
+    `header_lines` are the ``##INFO=<ID=...>`` lines of what is added; a key that `source` already has is replaced,
+    everything else is kept. `per_record_info` gives for each record, in file order, key -> one value per ALT allele
+    (None and nan are written as ``.``). A source that is not sorted is sorted on the way: contigs in order of first
+    appearance, then position, then file order. `out` appears whole or not at all; an index is .tbi, or .csi where a
+    position lies beyond 2^29. Raises `InputError` as `read` does, `ValueError` where values and records don't match.
+    """
+    header = _merged(_header(source), list(header_lines))
+    with tempfile.TemporaryDirectory(dir=Path(out).parent, prefix=".distal-vcf-") as folder:
+        draft = Path(folder) / "draft.vcf.gz"
+        places = _write_draft(draft, header, source, per_record_info)
+        order = np.lexsort((places[:, 1], places[:, 0]))
+        if not np.array_equal(order, np.arange(len(order))):
+            draft = _reorder(draft, header, places[order, 2])
+        _publish(draft, Path(out), csi=bool(len(places) and places[:, 1].max() > _TBI_END))
+
+
+def _write_draft(
+    draft: Path,
+    header: list[str],
+    source: str | Path,
+    per_record_info: Iterable[Mapping[str, Sequence[Value]]],
+) -> NDArray[np.int64]:
+    """Write the annotated records in file order; returns (contig rank, position, offset in `draft`), [records, 3]."""
+    places = array("q")
+    ranks: dict[str, int] = {}
+    with pysam.BGZFile(str(draft), "wb", None) as file:
+        file.write(_bytes(header))
+        for (_, fields), info in zip(_records(source), per_record_info, strict=True):
+            places.extend((ranks.setdefault(fields[0], len(ranks)), int(fields[1]), file.tell()))
+            file.write(_bytes([_annotated(fields, info)]))
+    return np.array(places, dtype=np.int64).reshape(-1, 3)
+
+
+def _reorder(draft: Path, header: list[str], offsets: NDArray[np.int64]) -> Path:
+    ordered = draft.with_name("ordered.vcf.gz")
+    with pysam.BGZFile(str(draft), "rb", None) as source, pysam.BGZFile(str(ordered), "wb", None) as file:
+        file.write(_bytes(header))
+        for offset in offsets.tolist():
+            source.seek(offset)
+            file.write(source.readline() + b"\n")
+    return ordered
+
+
+def _publish(made: Path, out: Path, csi: bool) -> None:
+    """Index `made`, then put both in their places; an index of an earlier `out` never lies beside a new one."""
+    verbosity = pysam.set_verbosity(
+        0
+    )  # htslib warns of telomeres (POS 0) and END before POS; both are kept as they are
+    try:
+        pysam.tabix_index(str(made), preset="vcf", force=True, csi=csi)
+    finally:
+        pysam.set_verbosity(verbosity)
+    suffix = ".csi" if csi else ".tbi"
+    for stale in (".csi", ".tbi"):
+        Path(f"{out}{stale}").unlink(missing_ok=True)
+    for source, target in ((made, out), (Path(f"{made}{suffix}"), Path(f"{out}{suffix}"))):
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+        source.replace(target)
+
+
+def _merged(header: Iterable[str], added: list[str]) -> list[str]:
+    """The header with `added` before the column names, instead of earlier lines for the same INFO keys."""
+    replaced = {match["key"] for line in added if (match := _INFO.match(line))}
+    lines = list(header)
+    meta = [line for line in lines if line.startswith("##")]
+    kept = [line for line in meta if not ((match := _INFO.match(line)) and match["key"] in replaced)]
+    if not any(line.startswith("##fileformat=") for line in kept[:1]):
+        kept.insert(0, "##fileformat=VCFv4.2")
+    columns = next((line.split("\t") for line in lines if line.startswith("#CHROM")), list(_FIXED))
+    return [*kept, *added, "\t".join([*columns, *_FIXED[len(columns) :]])]
+
+
+def _annotated(fields: list[str], info: Mapping[str, Sequence[Value]]) -> str:
+    alleles = fields[4].count(",") + 1
+    for key, values in info.items():
+        if len(values) != alleles:
+            raise ValueError(f"INFO {key} has {len(values)} values for {alleles} ALT alleles at {':'.join(fields[:2])}")
+    columns = [*fields[:5], *(fields[5].split("\t", 3) if len(fields) > 5 else ())]
+    columns += ["."] * (len(_FIXED) - len(columns))
+    kept = [item for item in columns[7].split(";") if item not in ("", ".") and item.partition("=")[0] not in info]
+    columns[7] = ";".join([*kept, *(f"{key}={','.join(map(_text, values))}" for key, values in info.items())]) or "."
+    return "\t".join(columns)
+
+
+def _text(value: Value) -> str:
+    """An INFO value as VCF writes it: reserved characters percent-encoded, floats with six digits, ``.`` for none."""
+    if isinstance(value, str):
+        return re.sub(r"[%;=,\s]", lambda match: f"%{ord(match[0]):02X}", value)
+    if value is None or value != value:
+        return "."
+    return str(int(value)) if isinstance(value, int | np.integer) else f"{value:.6g}"
+
+
+def _bytes(lines: list[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+
+
+def _printable(text: str) -> str:
+    """Text that can be encoded again: bytes that are no UTF-8 are taken for Latin-1."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("latin-1")
+    return text
+
+
+def _allele(text: str) -> str:
+    return text.upper() if text.isalpha() else text or "."
+
+
+def _header(path: str | Path) -> Iterator[str]:
+    """The lines before the first record."""
+    if _is_pipe(path):
+        raise InputError(f"{path} can be read only once, for its records; save the VCF to a file first")
+    for line in _lines(path):
+        if not line.startswith("#"):
+            return
+        yield line
+
+
+def _records(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of every record: CHROM, POS, ID, REF, ALT, the rest of the line (where there is any)."""
+    columns, known = 0, False
+    for number, line in enumerate(_lines(path), start=1):
+        if line.startswith("#"):
+            known = known or line.startswith(("##fileformat=VCF", "#CHROM\t"))
+            columns = line.count("\t") + 1 if line.startswith("#CHROM\t") else columns
+        elif line:
+            columns = columns or line.count("\t") + 1
+            yield number, _fields(line, columns if known else 0, f"{path} line {number}")
+    if not known:
+        raise InputError(f"{path} is not a VCF: it holds neither a ##fileformat=VCF nor a #CHROM line")
+
+
+def _fields(line: str, columns: int, where: str) -> list[str]:
+    """CHROM, POS, ID, REF, ALT and the rest of a line that has `columns` columns (0: no header has been seen)."""
+    if not columns:
+        raise InputError(f"{where}: a record before any header; a VCF starts with ##fileformat=VCF")
+    found = line.count("\t") + 1
+    if found != columns or found < 5 or "\0" in line:
+        raise InputError(
+            f"{where}: {found} columns separated by tabs, not {max(columns, 5)}; the line is cut off, or not from a VCF"
+        )
+    fields = line.split("\t", 5)
+    if not fields[0]:
+        raise InputError(f"{where}: the chromosome (first column) is empty")
+    if not (fields[1].isascii() and fields[1].isdigit() and len(fields[1]) < 16):
+        raise InputError(f"{where}: the position {fields[1]!r} (second column) is not a number counted from 1")
+    return fields
+
+
+def _lines(path: str | Path) -> Iterator[str]:
+    """The lines of a VCF, or of a BCF as text, without line ends; bytes that are no UTF-8 survive as surrogates."""
+    done = 0
+    try:
+        with (
+            _opened(path) as stream,
+            closing(_bcf(path, stream) if _peek(stream, b"BCF") else _decoded(stream)) as lines,
+        ):
+            for line in lines:
+                yield line
+                done += 1
+    except (EOFError, OSError, zlib.error) as error:
+        where = f" after line {done}" if done else ""
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read{where} ({reason}); copy or make the file again") from None
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[BufferedReader]:
+    """The decompressed bytes of `path`, or of standard input for ``-``."""
+    with ExitStack() as stack:
+        raw = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
+        stream = cast("BufferedReader", raw)
+        if _peek(stream, b"\x1f\x8b"):
+            if not _is_pipe(path):
+                _check_end(Path(path))
+            stream = stack.enter_context(BufferedReader(cast("RawIOBase", gzip.GzipFile(fileobj=stream))))
+        yield stream
+
+
+def _is_pipe(path: str | Path) -> bool:
+    """Whether `path` can be read only once: standard input, a named pipe, the shell's ``<(...)``."""
+    return str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
+
+
+def _peek(stream: BufferedReader, magic: bytes) -> bool:
+    return stream.peek(len(magic))[: len(magic)] == magic
+
+
+def _check_end(path: Path) -> None:
+    """A bgzip file that was cut between two of its blocks looks whole to gzip; only the empty last block tells."""
+    with path.open("rb") as file:
+        if file.read(14)[12:] == b"BC" and file.seek(-len(_BGZF_END), os.SEEK_END) and file.read() != _BGZF_END:
+            raise InputError(f"{path} is cut off: bgzip's end mark is missing; copy or make it again")
+
+
+def _decoded(stream: BufferedReader) -> Generator[str]:
+    text = TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
+    try:
+        yield from (line.rstrip("\r\n") for line in text)
+    finally:
+        text.detach()
+
+
+def _bcf(path: str | Path, stream: BufferedReader) -> Generator[str]:
+    """Header lines and records of a BCF, as text. A pipe goes through a temporary file: its first bytes are read."""
+    with tempfile.NamedTemporaryFile(suffix=".bcf") as copy:
+        if _is_pipe(path):
+            shutil.copyfileobj(stream, copy)
+            copy.flush()
+        with pysam.VariantFile(copy.name if _is_pipe(path) else str(path)) as file:
+            yield from str(file.header).splitlines()
+            yield from (str(record).rstrip("\r\n") for record in file)
