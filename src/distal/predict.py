@@ -78,8 +78,11 @@ class Predictor:
         if codes.ndim != 2 or codes.shape[1] != self.window.input_bp:
             raise ValueError(f"codes must be [n, {self.window.input_bp}], not {list(codes.shape)}")
         chosen = None if channels is None else torch.from_numpy(channels).to(self.device)
-        starts = range(0, max(len(codes), 1), self.batch_size)
-        return torch.cat([self._forward(codes[i : i + self.batch_size], chosen) for i in starts])
+        tracks = len(self.tracks) if channels is None else len(channels)
+        values = [torch.empty(0, self.window.bins, tracks, device=self.device)]
+        for start in range(0, len(codes), self.batch_size):
+            values.append(self._forward(codes[start : start + self.batch_size], chosen))
+        return torch.cat(values)
 
     def _forward(self, codes: dna.Codes, chosen: Tensor | None) -> Tensor:
         indices = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device).flatten().int()
