@@ -1,0 +1,202 @@
+"""Training examples by index, and the random crops of them: knows data set folders, not models.
+
+An example is the bases of a window and the measured signal of its centre. What is drawn at random (which window, which
+crop, shift, strand) is a pure function of (seed, head, epoch, index): a run that was killed draws the same again.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distal.coords import Interval, Window
+from distal.dna import Codes, N, reverse_complement
+from distal.errors import InputError
+from distal.io import tfrecords
+from distal.tracks import TrackTable, read_targets
+
+Targets = NDArray[np.float32]
+MAX_SHIFT = 3
+"""Enformer's and Basenji2's training move the input by a uniform -3 … +3 bases."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """The windows of one split, in memory: bases of whole windows, signal of their centres in bins of `bin_bp`."""
+
+    codes: Codes
+    """uint8 [n, L]."""
+    targets: Targets
+    """float32 [n, bins, tracks]; bin 0 starts `crop_bp` bases into the window."""
+    bin_bp: int
+    crop_bp: int
+    table: TrackTable
+    intervals: tuple[Interval | None, ...]
+    """Where each window's L bases lie, when the folder says."""
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def bins(self) -> int:
+        """Measured bins of a window."""
+        return self.targets.shape[1]
+
+
+def load(folder: str | Path, split: str, bin_bp: int) -> Examples:
+    """Read one split of a data set folder (`tfrecords.read`), its signal summed to bins of `bin_bp` bases.
+
+    Raises `InputError` when the folder isn't a data set, its bins don't divide `bin_bp`, or targets.txt has another
+    number of rows than the records have tracks.
+    """
+    folder = Path(folder)
+    sizes = tfrecords.layout(folder)
+    table = read_targets(folder / "targets.txt")
+    if len(table) != sizes.tracks:
+        raise InputError(f"{folder / 'targets.txt'} has {len(table)} tracks, the records have {sizes.tracks}")
+    codes: list[Codes] = []
+    targets: list[Targets] = []
+    intervals: list[Interval | None] = []
+    for example in tfrecords.read(folder, split):
+        codes.append(example.codes)
+        targets.append(rebin(example.targets, sizes.bin_bp, bin_bp))
+        intervals.append(example.interval)
+    if not codes:
+        raise InputError(f"{folder} has no window in its split {split!r}")
+    return Examples(np.stack(codes), np.stack(targets), bin_bp, sizes.crop_bp, table, tuple(intervals))
+
+
+def rebin(targets: Targets, from_bp: int, to_bp: int) -> Targets:
+    """Sum bins of `from_bp` bases, [bins, tracks], to bins of `to_bp` bases. Raises `InputError` where they don't fit."""
+    bins, tracks = targets.shape
+    ratio = to_bp // from_bp
+    if to_bp % from_bp or bins % ratio:
+        raise InputError(f"{bins} bins of {from_bp} bp cannot be summed to bins of {to_bp} bp")
+    return targets.reshape(bins // ratio, ratio, tracks).sum(axis=1)
+
+
+def cut(codes: Codes, start: int, width: int) -> Codes:
+    """Bases `[start, start + width)` of a window's codes [L], N where that leaves the window."""
+    low, high = max(start, 0), min(start + width, len(codes))
+    if high - low == width:
+        return codes[low:high]
+    piece = np.full(width, N, dtype=np.uint8)
+    if high > low:
+        piece[low - start : high - start] = codes[low:high]
+    return piece
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Which crop of which window, and how it is turned: the random part of one training example."""
+
+    index: int
+    """Window."""
+    bin: int
+    """First output bin of the crop, counted from the first measured bin."""
+    shift: int
+    """Bases that the sequence moves to the right, -3 … +3."""
+    reverse: bool
+    """Whether the other strand is shown."""
+
+
+def draw(examples: Examples, window: Window, stream: tuple[int, str], position: int) -> Draw:
+    """The `position`-th training example of `stream` = (seed, head): every window once an epoch, in shuffled order.
+
+    `window` is what the model sees of it; its output lies inside the measured bins, its input may use the flanks.
+    """
+    epoch, place = divmod(position, len(examples))
+    seed, head = stream
+    key = (seed, zlib.crc32(head.encode()), epoch)
+    index = int(_generator(*key).permutation(len(examples))[place])
+    chance = _generator(*key, index)
+    return Draw(
+        index=index,
+        bin=int(chance.integers(_places(examples, window))),
+        shift=int(chance.integers(-MAX_SHIFT, MAX_SHIFT + 1)),
+        reverse=bool(chance.integers(2)),
+    )
+
+
+def _generator(*key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+def _places(examples: Examples, window: Window) -> int:
+    if window.bin_bp != examples.bin_bp:
+        raise InputError(f"the model's bins have {window.bin_bp} bp, the targets' {examples.bin_bp}")
+    if window.bins > examples.bins:
+        raise InputError(f"a crop of {window.input_bp} bp predicts {window.bins} bins, only {examples.bins} are measured; use a shorter one")
+    return examples.bins - window.bins + 1
+
+
+def take(examples: Examples, window: Window, drawn: Draw) -> tuple[Codes, Targets]:
+    """Codes [input_bp] and targets [bins, tracks] of one training example.
+
+    A shifted sequence shows its true neighbours where the record has them and N beyond. On the other strand the bins
+    are reversed and the tracks of strand pairs change places.
+    """
+    start = examples.crop_bp + drawn.bin * window.bin_bp - window.crop_bp - drawn.shift
+    codes = cut(examples.codes[drawn.index], start, window.input_bp)
+    targets = examples.targets[drawn.index, drawn.bin : drawn.bin + window.bins]
+    if drawn.reverse:
+        return reverse_complement(codes), targets[::-1, examples.table.partners]
+    return codes, targets
+
+
+def batch(examples: Examples, window: Window, draws: Sequence[Draw]) -> tuple[Codes, Targets]:
+    """Codes [n, input_bp] and targets [n, bins, tracks] of several training examples."""
+    pairs = [take(examples, window, drawn) for drawn in draws]
+    return np.stack([codes for codes, _ in pairs]), np.stack([targets for _, targets in pairs])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tile:
+    """What a model reads to predict some of a window's measured bins, and which of its output they are."""
+
+    codes: Codes
+    """uint8 [input_bp]."""
+    output: slice
+    """Bins of the model's output that count."""
+    targets: Targets
+    """float32 [bins that count, tracks]."""
+
+
+def tiles(examples: Examples, window: Window) -> Iterator[Tile]:
+    """Cover every measured bin of every window exactly once with a model's output, window by window.
+
+    A model with a short output reads several tiles a window; one with a long output is centred on the measured bins.
+    Raises `InputError` when the model's input passes the stored bases: its predictions would be made on N.
+    """
+    starts = _tile_starts(examples.bins, window.bins)
+    for index in range(len(examples)):
+        done = 0
+        for first in starts:
+            start = examples.crop_bp + first * window.bin_bp - window.crop_bp
+            end = min(first + window.bins, examples.bins)
+            codes = _whole(examples, index, start, window.input_bp)
+            yield Tile(codes, slice(done - first, end - first), examples.targets[index, done:end])
+            done = end
+
+
+def _tile_starts(measured: int, bins: int) -> list[int]:
+    """First output bin of each tile, counted from the first measured bin; the last tile ends with the last bin."""
+    if bins >= measured:
+        return [-((bins - measured) // 2)]
+    starts = list(range(0, measured - bins, bins))
+    return [*starts, measured - bins]
+
+
+def _whole(examples: Examples, index: int, start: int, width: int) -> Codes:
+    length = examples.codes.shape[1]
+    if start < 0 or start + width > length:
+        raise InputError(
+            f"the model reads {width} bp around the measured bins, the records hold {length} bp; "
+            "build the data set with longer windows (or evaluate a model with a shorter input)"
+        )
+    return examples.codes[index, start : start + width]

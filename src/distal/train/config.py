@@ -1,0 +1,107 @@
+"""What a training run is, read from TOML: the words of the file and their limits, nothing that happens."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from distal.coords import Window
+from distal.errors import InputError
+
+Family = Literal["enformer", "basenji2"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSection(_Section):
+    """`[model]`: which paper, and its configuration's fields (`heads` is filled in from the data)."""
+
+    family: Family
+    architecture: dict[str, Any] = Field(default_factory=dict)
+
+
+class CropSection(_Section):
+    """`[crop]`: train on random crops of this size instead of the model's whole window.
+
+    Short crops in larger batches learn faster on little data. `bins` of 128 bp are predicted at the crop's centre.
+    """
+
+    input_bp: int = Field(gt=0)
+    bins: int = Field(gt=0)
+
+
+class OptimizerSection(_Section):
+    """`[optimizer]`: Adam and its schedule; the defaults are Enformer's training."""
+
+    lr: float = Field(5e-4, gt=0)
+    warmup: int = Field(5000, ge=0)
+    """Steps of linear warm-up."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """What follows: the same rate, or a cosine to zero at the last step."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    clip: float = Field(0.2, gt=0)
+    """Largest global norm of the gradient."""
+    weight_decay: float = Field(0.0, ge=0)
+    """Decoupled from the gradient (AdamW), on matrices and kernels only; 0 is plain Adam."""
+
+
+class ValidationSection(_Section):
+    """`[validation]`: Pearson's r on the whole windows of the split `valid`."""
+
+    every: int = Field(1000, gt=0)
+    """Steps between validations; the last step is always validated."""
+    rc: bool = False
+    """Whether both strands are averaged."""
+
+
+class Config(_Section):
+    """A whole training run. A run with an equal config on the same machine gives the same weights, bit for bit.
+
+    Batch norm uses the statistics of the batch it sees (one device): `batch` windows of the crop, thousands of
+    positions at stem resolution, but few bins at the end of the tower. Keep batch x crop bins at a few hundred.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    model: ModelSection
+    data: dict[str, str] = Field(min_length=1)
+    """Head -> data set folder, relative to `--data`. Heads take turns, in this order."""
+    out: str
+    """Folder of log, checkpoints and the finished model; relative to where distal runs."""
+    steps: int = Field(gt=0)
+    batch: int = Field(4, gt=0)
+    seed: int = Field(0, ge=0)
+    device: str = "cpu"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 lowers matrix products only; weights, normalisation and loss stay float32."""
+    ema: float = Field(0.0, ge=0, lt=1)
+    """Decay of a running mean of the weights, which is what is validated and kept; 0 keeps the weights themselves."""
+    checkpoint_every: int = Field(500, gt=0)
+    crop: CropSection | None = None
+    optimizer: OptimizerSection = OptimizerSection()
+    validation: ValidationSection = ValidationSection()
+
+    @model_validator(mode="after")
+    def _sizes(self) -> Config:
+        if self.crop is not None:
+            Window(self.crop.input_bp, 128, self.crop.bins)
+        return self
+
+
+def read(path: str | Path) -> Config:
+    """Read a training TOML. Raises `InputError` naming the file and every key that is wrong."""
+    path = Path(path)
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text()))
+    except OSError as error:
+        raise InputError(f"training config {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not TOML: {error}") from None
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}" for item in error.errors())
+        raise InputError(f"{path}: {wrong}") from None
