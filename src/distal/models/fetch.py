@@ -117,7 +117,11 @@ def _alone(part: Path) -> Iterator[IO[bytes]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(f"another process is downloading {part}; wait for it") from None
-        yield file
+        try:
+            yield file
+        finally:
+            if not _size(file):
+                part.unlink(missing_ok=True)
 
 
 def _copy(source: Path, part: IO[bytes], report: Report) -> None:

@@ -152,7 +152,7 @@ def read_spec(folder: str | Path) -> Spec:
     """What config.json says, checked; the weights are not opened. Raises `InputError`."""
     folder = Path(folder)
     path = folder / CONFIG
-    values = _read_config(path)
+    values = read_config(folder)
     family = values["family"]
     if family not in FAMILIES:
         raise InputError(f"{path}: family {family!r} is not one of {', '.join(FAMILIES)}")
@@ -168,6 +168,41 @@ def read_spec(folder: str | Path) -> Spec:
     if any(Path(name).name != name for name in targets.values()):
         raise InputError(f"{path}: track tables are named as files of the same folder, not {sorted(targets.values())}")
     return Spec(values["name"], family, config, values["licence"], values["provenance"], targets, folder)
+
+
+def blank(spec: Spec) -> nn.Module:
+    """The module that `spec` describes, with shapes but without weights or memory (on torch's meta device)."""
+    import torch
+
+    module_name, _, class_name = FAMILIES[spec.family]
+    with torch.device("meta"):
+        module: nn.Module = getattr(import_module(module_name), class_name)(spec.config)
+    return module
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """config.json as it stands, its form checked but not its architecture: cheap, it needs no torch. `InputError`."""
+    path = Path(folder) / CONFIG
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path} line {error.lineno}: not JSON ({error.msg}); export or import the model again"
+        ) from None
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        found = values.get("format") if isinstance(values, dict) else type(values).__name__
+        raise InputError(f"{path}: format {found!r} is not {FORMAT!r}; `distal models import` makes a folder of it")
+    if set(values) != _KEYS:
+        missing, extra = sorted(_KEYS - set(values)), sorted(set(values) - _KEYS)
+        raise InputError(f"{path}: missing {missing or 'nothing'}, not understood {extra or 'nothing'}")
+    heads = values["heads"]
+    if not isinstance(heads, dict) or not all(isinstance(entry, dict) for entry in heads.values()):
+        raise InputError(
+            f'{path}: heads is not of the form {{"human": {{"tracks": 74, "targets": "targets_human.txt"}}}}'
+        )
+    return values
 
 
 def find(name_or_folder: str | Path) -> Path:
@@ -206,29 +241,6 @@ def installed() -> dict[str, Path]:
     }
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path} line {error.lineno}: not JSON ({error.msg}); export or import the model again"
-        ) from None
-    if not isinstance(values, dict) or values.get("format") != FORMAT:
-        found = values.get("format") if isinstance(values, dict) else type(values).__name__
-        raise InputError(f"{path}: format {found!r} is not {FORMAT!r}; `distal models import` makes a folder of it")
-    if set(values) != _KEYS:
-        missing, extra = sorted(_KEYS - set(values)), sorted(set(values) - _KEYS)
-        raise InputError(f"{path}: missing {missing or 'nothing'}, not understood {extra or 'nothing'}")
-    heads = values["heads"]
-    if not isinstance(heads, dict) or not all(isinstance(entry, dict) for entry in heads.values()):
-        raise InputError(
-            f'{path}: heads is not of the form {{"human": {{"tracks": 74, "targets": "targets_human.txt"}}}}'
-        )
-    return values
-
-
 def _to_json(spec: Spec, tables: Mapping[str, TrackTable]) -> dict[str, Any]:
     heads = {
         head: {"tracks": tracks, "targets": f"targets_{head}.txt" if head in tables else None}
@@ -251,18 +263,14 @@ def _check_table(head: str, rows: int, heads: Mapping[str, int], where: str) -> 
 
 
 def _load(spec: Spec, path: Path) -> nn.Module:
-    """The module that `spec` describes with the weights of `path`, allocated once (built without storage first)."""
-    import torch
-
-    module_name, _, class_name = FAMILIES[spec.family]
-    with torch.device("meta"):
-        module: nn.Module = getattr(import_module(module_name), class_name)(spec.config)
+    """The module that `spec` describes with the weights of `path`."""
+    module = blank(spec)
     tensors = _read_weights(path)
     _check_tensors(path, {name: tensor.shape for name, tensor in module.state_dict().items()}, tensors)
     module.load_state_dict(tensors, strict=True, assign=True)
     left = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     if left:
-        raise RuntimeError(f"{class_name} keeps tensors outside its state dict: {left}")
+        raise RuntimeError(f"{type(module).__name__} keeps tensors outside its state dict: {left}")
     return module.eval()
 
 
