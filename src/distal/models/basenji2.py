@@ -20,6 +20,7 @@ from distal.models.layers import GELUS, Activation, BatchNorm, crop, round_half_
 
 TOWER_BLOCKS = 6
 BIN_BP = 2 ** (TOWER_BLOCKS + 1)
+EPS = 1e-3  # of Keras's batch normalisation
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class ConvBlock(nn.Module):
         super().__init__()
         self.gelu = gelu
         self.conv = nn.Conv1d(inputs, outputs, kernel, padding="same", dilation=dilation, bias=False)
-        self.norm = BatchNorm(outputs, eps=1e-3)
+        self.norm = BatchNorm(outputs, eps=EPS)
         self.pool = nn.MaxPool1d(pool) if pool > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:

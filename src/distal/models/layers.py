@@ -95,8 +95,8 @@ def relative_shift(x: Tensor) -> Tensor:
     """
     *batch, queries, distances = x.shape
     padded: Tensor = F.pad(x, (1, 0)).reshape(*batch, distances + 1, queries)
-    shifted: Tensor = padded[..., 1:, :].reshape(*batch, queries, distances)[..., :queries]
-    return shifted
+    shifted: Tensor = padded[..., 1:, :].reshape(*batch, queries, distances)
+    return shifted[..., :queries]
 
 
 class RelativeAttention(nn.Module):
@@ -123,7 +123,8 @@ class RelativeAttention(nn.Module):
         query = self._split(self.query(x)) * self.key**-0.5
         content = (query + self.content_bias) @ self._split(self.keys(x)).transpose(-1, -2)
         distance = self._split(self.positions(features)).transpose(-1, -2)  # [heads, key, 2T−1]
-        return content + relative_shift((query + self.position_bias) @ distance)
+        logits: Tensor = content + relative_shift((query + self.position_bias) @ distance)
+        return logits
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """[B, T, C], [2T−1, F] -> [B, T, C]."""
@@ -135,7 +136,8 @@ class RelativeAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """[..., T, heads·size] -> [..., heads, T, size]."""
-        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(-2, -3)
+        split: Tensor = x.reshape(*x.shape[:-1], self.heads, -1)
+        return split.transpose(-2, -3)
 
 
 class TransformerBlock(nn.Module):
