@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from distal.errors import InputError
 
-_UCSC = re.compile(r"^(?P<chrom>[^:\s]+):(?P<start>[\d,]+)(?:-(?P<end>[\d,]+))?$")
-_VARIANT = re.compile(r"^(?P<chrom>[^:\s]+):(?P<pos>[\d,]+):(?P<ref>[A-Za-z]+)(?:>|:)(?P<alt>[A-Za-z]+)$")
+_UCSC = re.compile(r"(?P<chrom>\S+):(?P<start>[0-9][0-9,]*)(?:-(?P<end>[0-9][0-9,]*))?")
+_VARIANT = re.compile(r"(?P<chrom>\S+):(?P<pos>[0-9][0-9,]*):(?P<ref>[A-Za-z]+)[>:](?P<alt>[A-Za-z]+)")
 _STRANDS = ("+", "-", ".")
 
 
@@ -53,7 +53,7 @@ class Interval:
     @classmethod
     def from_ucsc(cls, text: str) -> Interval:
         """``chr20:42,984,160-42,984,444`` or a single base ``chr20:42,984,160``; one-based, closed."""
-        match = _UCSC.match(text.strip())
+        match = _UCSC.fullmatch(text.strip())
         if match is None:
             raise InputError(f"region {text!r} is not understood; write chr20:42,984,160-42,984,444")
         first = int(match["start"].replace(",", ""))
@@ -92,7 +92,7 @@ class Interval:
 
     def overlaps(self, other: Interval) -> bool:
         """Whether the two share at least one base. Strand plays no part."""
-        return self.chrom == other.chrom and self.start < other.end and other.start < self.end
+        return self.chrom == other.chrom and max(self.start, other.start) < min(self.end, other.end)
 
     def contains(self, other: Interval) -> bool:
         """Whether every base of `other` lies in this interval. Strand plays no part."""
@@ -136,7 +136,7 @@ class Variant:
     @classmethod
     def parse(cls, text: str) -> Variant:
         """``chr20:42984264:C>T`` (position counted from 1, as in a VCF)."""
-        match = _VARIANT.match(text.strip())
+        match = _VARIANT.fullmatch(text.strip())
         if match is None:
             raise InputError(f"variant {text!r} is not understood; write chr20:42984264:C>T")
         return cls.from_vcf(match["chrom"], int(match["pos"].replace(",", "")), match["ref"], match["alt"])
@@ -224,12 +224,7 @@ class Window:
 
         Raises `InputError` where `region` leaves `output` or does not start and end on its bin grid: never rounds.
         """
-        if not output.contains(region):
-            raise InputError(f"{region!r} is not inside the output {output!r}")
-        left, right = region.start - output.start, region.end - output.start
-        if left % self.bin_bp or right % self.bin_bp:
-            raise InputError(f"{region!r} is off the {self.bin_bp}-bp grid of {output!r}")
-        return slice(left // self.bin_bp, right // self.bin_bp)
+        return bins_over(region, output, self.bin_bp)
 
     def bins_touching(self, region: Interval, output: Interval) -> slice:
         """The bins of `output` that share at least one base with `region`; empty when none does."""
@@ -238,3 +233,16 @@ class Window:
             return slice(0, 0)
         first, last = inside.start - output.start, inside.end - output.start - 1
         return slice(first // self.bin_bp, last // self.bin_bp + 1)
+
+
+def bins_over(region: Interval, whole: Interval, bin_bp: int) -> slice:
+    """The bins that `region` is made of, where `whole` is cut into bins of `bin_bp` from its start.
+
+    Raises `InputError` where `region` leaves `whole` or does not start and end on its bin grid: never rounds.
+    """
+    if not whole.contains(region):
+        raise InputError(f"{region!r} is not inside {whole!r}")
+    left, right = region.start - whole.start, region.end - whole.start
+    if left % bin_bp or right % bin_bp:
+        raise InputError(f"{region!r} is off the {bin_bp}-bp grid of {whole!r}")
+    return slice(left // bin_bp, right // bin_bp)

@@ -6,25 +6,30 @@ belongs to a model is output channel i of that model's head.
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distal.coords import Interval
+from distal.coords import Interval, bins_over
 from distal.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
+_ALTERNATIVES = re.compile(r",(?!\s|$)")
 _TERM = re.compile(r"^(?P<column>[a-z_]+)(?P<operator>!?=|!?~)(?P<values>.*)$", re.DOTALL)
 _DESCRIBED = ("CHIP", "HISTONE", "TF")  # assays whose description holds a target between assay and biosample
+_DERIVED = ("assay", "target", "biosample", "strand")
+_COLUMNS = ("identifier", "file", "clip", "clip_soft", "scale", "sum_stat", "strand_pair", "description")
 _QUERYABLE = ("index", "name", "assay", "target", "biosample", "strand", "description", "sum_stat")
 
 
@@ -42,7 +47,7 @@ class Track:
     scale: float = 1.0
     sum_stat: str = "sum"
     strand_pair: int | None = None
-    """Channel of the same experiment on the other strand; itself (or None) for unstranded tracks."""
+    """Channel of the same experiment on the other strand; itself or None: unstranded; -1: the table lacks it."""
 
     @property
     def assay(self) -> str:
@@ -81,7 +86,7 @@ class TrackTable:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Track]:
         return iter(self.rows)
 
     @cached_property
@@ -98,28 +103,27 @@ class TrackTable:
     def partners(self) -> NDArray[np.int64]:
         """Position *in this table* of each row's opposite-strand track (its own position when unstranded), [tracks].
 
-        Raises `InputError` when the table holds one strand of a pair without the other.
+        Taking partners twice leads back. Raises `InputError` when the table holds one strand of a pair without the
+        other, or pairs that are not mutual.
         """
-        place = {row.index: i for i, row in enumerate(self.rows)}
-        partners = np.arange(len(self.rows), dtype=np.int64)
-        for i, row in enumerate(self.rows):
-            if row.strand_pair is not None:
-                if row.strand_pair not in place:
-                    raise InputError(
-                        f"track {row.name} is selected without its opposite strand (channel {row.strand_pair}); "
-                        "averaging over strands needs both"
-                    )
-                partners[i] = place[row.strand_pair]
-        return partners
+        pairs = {row.index: row.index if row.strand_pair is None else row.strand_pair for row in self.rows}
+        place = {channel: i for i, channel in enumerate(pairs)}
+        for row in self.rows:
+            pair = pairs[row.index]
+            if pair not in place:
+                raise InputError(f"track {row.name} stands without its opposite strand; what swaps strands needs both")
+            if pairs[pair] != row.index:
+                raise InputError(f"track {row.name} names channel {pair} as its opposite strand, which names another")
+        return np.array([place[pair] for pair in pairs.values()], dtype=np.int64)
 
     def select(self, query: str) -> TrackTable:
         """The rows that a query matches, in table order.
 
-        Terms are separated by spaces and all must hold: ``assay=CAGE biosample~K562``. ``=`` compares the whole value and
-        ``~`` looks for a part of it, both without regard to case; ``!=`` and ``!~`` exclude; commas list alternatives
-        (``assay=CAGE,DNASE``); quotes keep spaces (``biosample="CD4+ T Cells"``); ``index=0-9,41`` takes channels; a
-        bare word looks in the description. An empty query keeps all. Raises `InputError` for a query that is not
-        understood or matches nothing.
+        Terms are separated by spaces and all must hold: ``assay=CAGE biosample~K562``. ``=`` compares the whole value
+        and ``~`` looks for a part of it, both without regard to case; ``!=`` and ``!~`` exclude; commas list
+        alternatives (``assay=CAGE,DNASE``), but a comma before a space or at the end belongs to the value; quotes keep
+        spaces (``biosample="CD4+ T Cells"``); ``index=0-9,41`` takes channels; a bare word looks in the description.
+        An empty query keeps all. Raises `InputError` for a query that is not understood or matches nothing.
         """
         chosen = self.rows
         for term in _split(query):
@@ -134,10 +138,10 @@ class TrackTable:
         return TrackTable(tuple(self.rows[i] for i in positions))
 
     def frame(self) -> pl.DataFrame:
-        """The table as polars: index, name, assay, target, biosample, strand, strand_pair, scale, clip, ..."""
+        """The table as polars: a column for each field of `Track`, then assay, target, biosample and strand."""
         import polars as pl
 
-        columns = ("index", "name", "assay", "target", "biosample", "strand", "strand_pair", "scale", "clip", "clip_soft", "sum_stat", "file", "description")
+        columns = (*(field.name for field in fields(Track)), *_DERIVED)
         return pl.DataFrame({column: [getattr(row, column) for row in self.rows] for column in columns})
 
 
@@ -148,103 +152,130 @@ def _split(query: str) -> list[str]:
         raise InputError(f"track query {query!r} is not understood ({error}); close the quotes") from None
 
 
-def _predicate(term: str, query: str) -> Any:
+def _predicate(term: str, query: str) -> Callable[[Track], bool]:
     match = _TERM.match(term)
     if match is None:
         word = term.lower()
         return lambda row: word in row.description.lower()
-    column, operator = match["column"], match["operator"]
+    column, wanted = match["column"], not match["operator"].startswith("!")
     if column not in _QUERYABLE:
         raise InputError(f"track query {query!r} asks for {column!r}; the columns are {', '.join(_QUERYABLE)}")
-    values = [value.strip().lower() for value in match["values"].split(",") if value.strip()]
+    values = [value.strip().lower() for value in _ALTERNATIVES.split(match["values"]) if value.strip()]
     if not values:
         raise InputError(f"track query {query!r} gives no value for {column!r}")
     if column == "index":
-        wanted = _channels(values, query)
-        return lambda row: (row.index in wanted) != operator.startswith("!")
-    if operator.endswith("="):
-        return lambda row: (str(getattr(row, column)).lower() in values) != operator.startswith("!")
-    return lambda row: any(v in str(getattr(row, column)).lower() for v in values) != operator.startswith("!")
+        ranges = [_channels(value, query) for value in values]
+        return lambda row: any(row.index in channels for channels in ranges) == wanted
+    if match["operator"].endswith("="):
+        return lambda row: (str(getattr(row, column)).lower() in values) == wanted
+    return lambda row: any(value in str(getattr(row, column)).lower() for value in values) == wanted
 
 
-def _channels(values: list[str], query: str) -> set[int]:
-    wanted: set[int] = set()
-    for value in values:
-        first, dash, last = value.partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise InputError(f"track query {query!r}: index takes numbers and ranges such as 0-9,41")
-        wanted.update(range(int(first), int(last or first) + 1))
-    return wanted
+def _channels(text: str, query: str) -> range:
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise InputError(f"track query {query!r}: index takes numbers and ranges such as 0-9,41")
+    return range(int(first), int(last or first) + 1)
 
 
 def read_targets(path: str | Path) -> TrackTable:
     """Read a Basenji or Borzoi targets.txt (tab-separated, header; `clip_soft`, `strand_pair`, `genome` optional).
 
-    Row order is channel order. A mouse table of the joint Basenji2 data set numbers its rows from 5,313 in the first
-    column; that offset is removed, and from `strand_pair` as well. Raises `InputError` with file and line.
+    Row order is channel order, whatever the first column counts from (a mouse table of the joint Basenji2 data set
+    starts at 5,313); `strand_pair` speaks of that column and is turned into channels: a track's own where it has
+    no pair, -1 where the file lacks the other strand. Raises `InputError` with file and line.
     """
     path = Path(path)
     try:
-        lines = path.read_text().splitlines()
+        lines = [line.removesuffix("\r") for line in path.read_text(encoding="utf-8-sig").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"track table {path} cannot be read: {error}") from None
-    header = lines[0].split("\t") if lines else []
+        raise InputError(f"track table {path} cannot be read as text: {error}") from None
+    header = lines[0].split("\t")
     if "identifier" not in header:
-        raise InputError(f"{path} line 1: no column `identifier`; a targets.txt has identifier, file, clip, scale, sum_stat, description")
-    rows: list[Track] = []
-    offset = 0
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        fields = dict(zip(header, line.split("\t"), strict=False))
-        if len(line.split("\t")) != len(header):
-            raise InputError(f"{path} line {number}: {len(line.split(chr(9)))} columns, the header has {len(header)}")
-        try:
-            first = int(fields.get(header[0], "0")) if header[0] in ("", "index") else len(rows)
-            offset = first if not rows else offset
-            rows.append(_track(fields, len(rows), offset))
-        except ValueError as error:
-            raise InputError(f"{path} line {number}: {error}") from None
-    return TrackTable(tuple(rows))
+        raise InputError(f"{path} line 1: no column `identifier` between tabs; is this a targets.txt?")
+    numbered = [(f"{path} line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+    rows = [(where, _cells(where, header, line.split("\t"))) for where, line in numbered[1:]]
+    channels = _numbering(rows, header[0] if header[0] in ("", "index") else None)
+    return TrackTable(tuple(_track(where, row, i, channels) for i, (where, row) in enumerate(rows)))
 
 
-def _track(fields: dict[str, str], channel: int, offset: int) -> Track:
-    def number(column: str) -> float | None:
-        text = fields.get(column, "").strip()
-        return float(text) if text and text.lower() not in ("na", "nan", "none") else None
+def _cells(where: str, header: list[str], values: list[str]) -> dict[str, str]:
+    if len(values) != len(header):
+        raise InputError(f"{where}: {len(values)} columns between tabs, the header has {len(header)}")
+    cells = dict(zip(header, (value.strip() for value in values), strict=True))
+    if not cells["identifier"]:
+        raise InputError(f"{where}: the identifier is empty")
+    return cells
 
-    pair = number("strand_pair")
-    scale = number("scale")
+
+def _numbering(rows: list[tuple[str, dict[str, str]]], column: str | None) -> dict[int, int]:
+    """The file's own number of each row (its position where there is no such column) -> channel."""
+    channels: dict[int, int] = {}
+    for channel, (where, row) in enumerate(rows):
+        number = channel if column is None else _number(where, row, column)
+        if number is None or number in channels or number != int(number):
+            raise InputError(f"{where}: the first column must number the rows, {row.get(column or '')!r} does not")
+        channels[int(number)] = channel
+    return channels
+
+
+def _track(where: str, row: dict[str, str], channel: int, channels: dict[int, int]) -> Track:
+    pair = _number(where, row, "strand_pair")
+    scale = _number(where, row, "scale")
     return Track(
         index=channel,
-        name=fields["identifier"],
-        description=fields.get("description", ""),
-        file=fields.get("file", ""),
-        clip=number("clip"),
-        clip_soft=number("clip_soft"),
+        name=row["identifier"],
+        description=row.get("description", ""),
+        file=row.get("file", ""),
+        clip=_number(where, row, "clip"),
+        clip_soft=_number(where, row, "clip_soft"),
         scale=1.0 if scale is None else scale,
-        sum_stat=fields.get("sum_stat", "sum"),
-        strand_pair=None if pair is None else int(pair) - offset,
+        sum_stat=row.get("sum_stat") or "sum",
+        strand_pair=channel if pair is None else channels.get(int(pair), -1),
     )
 
 
+def _number(where: str, row: dict[str, str], column: str) -> float | None:
+    text = row.get(column, "")
+    if text.lower() in ("", "na", "nan", "none"):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: {column or 'index'} {text!r} is not a number")
+    return value
+
+
 def write_targets(table: TrackTable, path: str | Path) -> None:
-    """Write `table` as a targets.txt that Basenji, Borzoi and `read_targets` read; channels are renumbered from 0."""
-    place = {row.index: i for i, row in enumerate(table.rows)}
-    columns = ("identifier", "file", "clip", "clip_soft", "scale", "sum_stat", "strand_pair", "description")
-    lines = ["\t".join(("", *columns))]
-    for i, row in enumerate(table.rows):
-        pair = place.get(row.strand_pair, i) if row.strand_pair is not None else i
-        cells = (row.name, row.file, _text(row.clip), _text(row.clip_soft), _text(row.scale), row.sum_stat, str(pair), row.description)
-        lines.append("\t".join((str(i), *cells)))
-    Path(path).write_text("\n".join(lines) + "\n")
+    """Write `table` as a targets.txt that Basenji, Borzoi and `read_targets` read; channels are renumbered from 0.
+
+    Raises `InputError` where one strand of a pair is missing, or where a text cannot stand between tabs.
+    """
+    path = Path(path)
+    lines = ["\t".join(("", *_COLUMNS))]
+    for i, (row, pair) in enumerate(zip(table.rows, table.partners.tolist(), strict=True)):
+        numbers = (_text(row.clip), _text(row.clip_soft), _text(row.scale))
+        cells = (str(i), row.name, row.file, *numbers, row.sum_stat, str(pair), row.description)
+        if any(control in cell for cell in cells for control in "\t\r\n"):
+            raise InputError(f"track {row.name!r} has a tab or a line end in its texts; a targets.txt cannot hold it")
+        lines.append("\t".join(cells))
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("\n".join(lines) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
 
 
 def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    if value is None:
+        return ""
+    return str(int(value)) if value == int(value) else repr(float(value))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tracks:
     """Predicted or measured signal: float32 `values` [bins, tracks] over `interval`, one column per row of `table`."""
 
@@ -260,7 +291,7 @@ class Tracks:
         if tracks != len(self.table):
             raise ValueError(f"{tracks} columns of values but {len(self.table)} rows in the track table")
         if bins * self.bin_bp != self.interval.width:
-            raise ValueError(f"{bins} bins of {self.bin_bp} bp do not make the {self.interval.width} bp of {self.interval!r}")
+            raise ValueError(f"{bins} bins of {self.bin_bp} bp do not make up {self.interval!r}")
 
     def select(self, query: str) -> Tracks:
         """The tracks that `TrackTable.select` chooses."""
@@ -270,12 +301,7 @@ class Tracks:
 
     def over(self, region: Interval) -> Tracks:
         """The bins that `region` is made of; raises `InputError` off the bin grid or outside (never rounds)."""
-        if not self.interval.contains(region):
-            raise InputError(f"{region!r} is not inside {self.interval!r}")
-        left, right = region.start - self.interval.start, region.end - self.interval.start
-        if left % self.bin_bp or right % self.bin_bp:
-            raise InputError(f"{region!r} is off the {self.bin_bp}-bp grid of {self.interval!r}")
-        return replace(self, values=self.values[left // self.bin_bp : right // self.bin_bp], interval=region)
+        return replace(self, values=self.values[bins_over(region, self.interval, self.bin_bp)], interval=region)
 
     def rc(self) -> Tracks:
         """The same signal seen from the other strand: bins reversed, strand pairs swapped, interval kept."""
