@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from distal.dna import Codes, N, reverse_complement
 from distal.errors import InputError
 from distal.io import tfrecords
 from distal.tracks import TrackTable, read_targets
+
+if TYPE_CHECKING:
+    from distal.io.fasta import Genome
 
 Targets = NDArray[np.float32]
 MAX_SHIFT = 3
@@ -45,7 +49,12 @@ class Examples:
     @property
     def bins(self) -> int:
         """Measured bins of a window."""
-        return self.targets.shape[1]
+        return int(self.targets.shape[1])
+
+
+def tracks(folder: str | Path) -> int:
+    """Number of tracks of a data set folder."""
+    return tfrecords.layout(folder).tracks
 
 
 def load(folder: str | Path, split: str, bin_bp: int) -> Examples:
@@ -72,12 +81,13 @@ def load(folder: str | Path, split: str, bin_bp: int) -> Examples:
 
 
 def rebin(targets: Targets, from_bp: int, to_bp: int) -> Targets:
-    """Sum bins of `from_bp` bases, [bins, tracks], to bins of `to_bp` bases. Raises `InputError` where they don't fit."""
+    """Sum bins of `from_bp` bases, [bins, tracks], to bins of `to_bp`. Raises `InputError` where they don't fit."""
     bins, tracks = targets.shape
     ratio = to_bp // from_bp
     if to_bp % from_bp or bins % ratio:
         raise InputError(f"{bins} bins of {from_bp} bp cannot be summed to bins of {to_bp} bp")
-    return targets.reshape(bins // ratio, ratio, tracks).sum(axis=1)
+    summed: Targets = targets.reshape(bins // ratio, ratio, tracks).sum(axis=1)
+    return summed
 
 
 def cut(codes: Codes, start: int, width: int) -> Codes:
@@ -117,7 +127,7 @@ def draw(examples: Examples, window: Window, stream: tuple[int, str], position: 
     chance = _generator(*key, index)
     return Draw(
         index=index,
-        bin=int(chance.integers(_places(examples, window))),
+        bin=int(chance.integers(places(examples, window))),
         shift=int(chance.integers(-MAX_SHIFT, MAX_SHIFT + 1)),
         reverse=bool(chance.integers(2)),
     )
@@ -127,11 +137,14 @@ def _generator(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
-def _places(examples: Examples, window: Window) -> int:
+def places(examples: Examples, window: Window) -> int:
+    """How many bin-aligned crops a window has whose output is measured. Raises `InputError` when there is none."""
     if window.bin_bp != examples.bin_bp:
         raise InputError(f"the model's bins have {window.bin_bp} bp, the targets' {examples.bin_bp}")
     if window.bins > examples.bins:
-        raise InputError(f"a crop of {window.input_bp} bp predicts {window.bins} bins, only {examples.bins} are measured; use a shorter one")
+        raise InputError(
+            f"a crop of {window.input_bp} bp predicts {window.bins} bins, only {examples.bins} are measured; use a shorter one"
+        )
     return examples.bins - window.bins + 1
 
 
@@ -167,11 +180,12 @@ class Tile:
     """float32 [bins that count, tracks]."""
 
 
-def tiles(examples: Examples, window: Window) -> Iterator[Tile]:
+def tiles(examples: Examples, window: Window, genome: Genome | None = None) -> Iterator[Tile]:
     """Cover every measured bin of every window exactly once with a model's output, window by window.
 
     A model with a short output reads several tiles a window; one with a long output is centred on the measured bins.
-    Raises `InputError` when the model's input passes the stored bases: its predictions would be made on N.
+    A model that reads beyond the stored bases gets them from `genome`; without one `InputError` is raised, since
+    predictions made on N would be counted against the model.
     """
     starts = _tile_starts(examples.bins, window.bins)
     for index in range(len(examples)):
@@ -179,7 +193,7 @@ def tiles(examples: Examples, window: Window) -> Iterator[Tile]:
         for first in starts:
             start = examples.crop_bp + first * window.bin_bp - window.crop_bp
             end = min(first + window.bins, examples.bins)
-            codes = _whole(examples, index, start, window.input_bp)
+            codes = _input(examples, index, start, window.input_bp, genome)
             yield Tile(codes, slice(done - first, end - first), examples.targets[index, done:end])
             done = end
 
@@ -192,11 +206,15 @@ def _tile_starts(measured: int, bins: int) -> list[int]:
     return [*starts, measured - bins]
 
 
-def _whole(examples: Examples, index: int, start: int, width: int) -> Codes:
-    length = examples.codes.shape[1]
-    if start < 0 or start + width > length:
+def _input(examples: Examples, index: int, start: int, width: int, genome: Genome | None) -> Codes:
+    """Bases `[start, start + width)` of a window, from the genome where they pass what is stored."""
+    stored = examples.codes.shape[1]
+    interval = examples.intervals[index]
+    if start >= 0 and start + width <= stored:
+        return examples.codes[index, start : start + width]
+    if genome is None or interval is None:
         raise InputError(
-            f"the model reads {width} bp around the measured bins, the records hold {length} bp; "
-            "build the data set with longer windows (or evaluate a model with a shorter input)"
+            f"the model reads {width:,} bp around the measured bins, the records hold {stored:,} bp; "
+            "give the genome of the data set (--fasta), for which its folder needs sequences.bed"
         )
-    return examples.codes[index, start : start + width]
+    return genome.codes(Interval(interval.chrom, interval.start + start, interval.start + start + width))

@@ -28,7 +28,7 @@ from distal.errors import InputError
 try:  # about 3.5 times as fast as zlib; the extra `fast`
     from isal import isal_zlib as _inflate
 except ImportError:
-    _inflate = zlib  # type: ignore[assignment]
+    _inflate = zlib
 
 _CHUNK = 1 << 20
 _LARGEST = 1 << 31  # protobuf refuses messages of 2 GiB; a longer record is a broken length
@@ -81,22 +81,28 @@ def layout(folder: str | Path) -> Layout:
         crop = int(facts.get("crop_bp", (length - bins * bin_bp) // 2))
         counts = {key[: -len("_seqs")]: int(facts[key]) for key in facts if key.endswith("_seqs")}
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); a data set has statistics.json and tfrecords/") from None
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}); a data set has statistics.json and tfrecords/"
+        ) from None
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not the statistics.json of a data set: {error}") from None
     except KeyError as error:
-        raise InputError(f"{path} has no {error}; it states seq_length, target_length, num_targets and pool_width") from None
+        raise InputError(
+            f"{path} has no {error}; it states seq_length, target_length, num_targets and pool_width"
+        ) from None
     if min(length, bins, tracks, bin_bp) <= 0 or crop < 0 or length != bins * bin_bp + 2 * crop:
-        raise InputError(f"{path}: {bins} bins of {bin_bp} bp and 2 x {crop} bp of crop do not make the {length} bp of a window")
+        raise InputError(
+            f"{path}: {bins} bins of {bin_bp} bp and 2 x {crop} bp of crop do not make the {length} bp of a window"
+        )
     return Layout(length, bin_bp, crop, bins, tracks, counts)
 
 
 def read(path: str | Path, split: str | None = None) -> Iterator[Example]:
     """The examples of a data set folder or of one shard, in the order of sequences.bed; one is in memory at a time.
 
-    `split` chooses ``train``, ``valid``, ``test`` or what else the folder has; None reads every split. A shard takes its
-    sizes from the `statistics.json` of the folder above it and gives no intervals. Stored infinities (overflown float16)
-    become 65504. Raises `InputError`, naming file and record, for what is missing, truncated or corrupt.
+    `split` chooses ``train``, ``valid``, ``test`` or what else the folder has; None reads every split. A shard takes
+    its sizes from the `statistics.json` of the folder above it and gives no intervals. Stored infinities (overflown
+    float16) become 65504. Raises `InputError`, naming file and record, for what is missing, truncated or corrupt.
     """
     path = Path(path)
     if path.is_dir():
@@ -137,7 +143,9 @@ def _read_split(folder: Path, split: str, sizes: Layout) -> Iterator[Example]:
     stated = sizes.counts.get(split, count)
     if stated != count or (intervals is not None and len(intervals) != count):
         beds = "" if intervals is None else f", sequences.bed {len(intervals)}"
-        raise InputError(f"{folder}: the {split} shards hold {count} records, statistics.json says {stated}{beds}; a shard is missing")
+        raise InputError(
+            f"{folder}: the {split} shards hold {count} records, statistics.json says {stated}{beds}; a shard is missing"
+        )
 
 
 def _intervals(folder: Path, split: str, sizes: Layout) -> list[Interval] | None:
@@ -153,9 +161,15 @@ def _intervals(folder: Path, split: str, sizes: Layout) -> list[Interval] | None
             raise InputError(f"{path} line {number}: not chromosome, start, end and split, separated by tabs")
         row = Interval(fields[0], int(fields[1]), int(fields[2]))
         if row.width not in (whole, cropped):
-            raise InputError(f"{path} line {number}: {row.width} bp wide, neither the {whole} bp of a window nor its centre of {cropped}")
+            raise InputError(
+                f"{path} line {number}: {row.width} bp wide, neither the {whole} bp of a window nor its centre of {cropped}"
+            )
         if fields[3] == split:
-            rows.append(row if row.width == whole else replace(row, start=row.start - sizes.crop_bp, end=row.end + sizes.crop_bp))
+            rows.append(
+                row
+                if row.width == whole
+                else replace(row, start=row.start - sizes.crop_bp, end=row.end + sizes.crop_bp)
+            )
     return rows
 
 
@@ -166,7 +180,9 @@ def _read_shard(path: Path, sizes: Layout) -> Iterator[Example]:
             try:
                 yield _example(_features(payload), sizes, where)
             except (IndexError, UnicodeDecodeError, struct.error):
-                raise InputError(f"{where}: not a tf.train.Example; the file was not written by Basenji or baskerville") from None
+                raise InputError(
+                    f"{where}: not a tf.train.Example; the file was not written by Basenji or baskerville"
+                ) from None
 
 
 def _records(file: BinaryIO, path: Path) -> Iterator[memoryview]:
@@ -200,7 +216,7 @@ class _Stream:
         self._waiting = b""
 
     def take(self, count: int, where: str) -> bytes:
-        """`count` bytes; none at the end of the stream. Raises `InputError` when the stream breaks off or is corrupt."""
+        """`count` bytes; none at the end of the stream. Raises `InputError` when the stream is cut or corrupt."""
         parts: list[bytes] = []
         missing = count
         while missing and not self._inflater.eof:
@@ -208,7 +224,9 @@ class _Stream:
             try:
                 part = self._inflater.decompress(data, missing)
             except (zlib.error, _inflate.error) as error:
-                raise InputError(f"{self._path} {where}: not a whole zlib stream ({error}); fetch the file again") from None
+                raise InputError(
+                    f"{self._path} {where}: not a whole zlib stream ({error}); fetch the file again"
+                ) from None
             self._waiting = self._inflater.unconsumed_tail
             if not data and not part and not self._inflater.eof:
                 raise InputError(f"{self._path} {where}: the file is truncated; fetch it again")
@@ -269,9 +287,13 @@ def _features(payload: memoryview) -> dict[str, memoryview]:
 def _example(features: dict[str, memoryview], sizes: Layout, where: str) -> Example:
     target = features.get("target", features.get("targets"))
     if "sequence" not in features or target is None:
-        raise InputError(f"{where}: has the features {', '.join(features) or 'none'}; a Basenji record has sequence and target")
+        raise InputError(
+            f"{where}: has the features {', '.join(features) or 'none'}; a Basenji record has sequence and target"
+        )
     if len(target) != 2 * sizes.bins * sizes.tracks:
-        raise InputError(f"{where}: target has {len(target)} bytes, {sizes.bins} bins x {sizes.tracks} tracks of float16 are {2 * sizes.bins * sizes.tracks}")
+        raise InputError(
+            f"{where}: target has {len(target)} bytes, {sizes.bins} bins x {sizes.tracks} tracks of float16 are {2 * sizes.bins * sizes.tracks}"
+        )
     values = np.frombuffer(target, dtype="<f2").reshape(sizes.bins, sizes.tracks).astype(np.float32)
     if np.isnan(values).any():
         raise InputError(f"{where}: target holds NaN; the data set was built from a track with gaps, build it again")
@@ -286,18 +308,20 @@ def _example(features: dict[str, memoryview], sizes: Layout, where: str) -> Exam
 
 
 def _codes(sequence: memoryview, length: int, where: str) -> Codes:
-    """Codes [length] from stored codes (`length` bytes) or from one-hot rows (4 x `length` bytes; no or many ones: N)."""
+    """Codes [length] from stored codes (`length` bytes) or one-hot rows (4 x `length` bytes; N where not a single 1)."""
     raw = np.frombuffer(sequence, dtype=np.uint8)
     if len(raw) == length:
         if raw.max() > N:
             raise InputError(f"{where}: sequence holds {int(raw.max())}, codes are 0 to 4 (A, C, G, T, N)")
         return raw
     if len(raw) != 4 * length:
-        raise InputError(f"{where}: sequence has {len(raw)} bytes; {length} (codes) or {4 * length} (one-hot) fit statistics.json")
+        raise InputError(
+            f"{where}: sequence has {len(raw)} bytes; {length} (codes) or {4 * length} (one-hot) fit statistics.json"
+        )
     rows = raw.reshape(length, 4)
     if raw.max() > 1:
         raise InputError(f"{where}: one-hot sequence holds {int(raw.max())}, not only 0 and 1")
-    codes = rows @ np.arange(4, dtype=np.uint8)
+    codes: Codes = (rows @ np.arange(4, dtype=np.uint8)).astype(np.uint8, copy=False)
     codes[rows.sum(axis=1) != 1] = N
     return codes
 
@@ -334,7 +358,9 @@ def _payload(example: Example) -> bytes:
     features = {"sequence": example.codes.tobytes(), "target": half.tobytes()}
     if example.umap is not None:
         features["umap"] = example.umap.astype(np.uint8).tobytes()
-    entries = (_field(1, _field(1, name.encode()) + _field(2, _field(1, _field(1, value)))) for name, value in features.items())
+    entries = (
+        _field(1, _field(1, name.encode()) + _field(2, _field(1, _field(1, value)))) for name, value in features.items()
+    )
     return _field(1, b"".join(entries))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,13 @@ class Progress:
     best_step: int = 0
 
 
-def save(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, progress: Progress, config: dict[str, Any]) -> None:
+def save(
+    path: Path,
+    modules: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    progress: Progress,
+    config: dict[str, Any],
+) -> None:
     """Write everything that the next step depends on. The file appears whole or the old one stays.
 
     `modules` are saved under their keys; the optimizer's moments under the parameter names of ``modules["model"]``.
@@ -56,12 +64,16 @@ def _moments(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, T
     }
 
 
-def restore(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, device: torch.device) -> tuple[Progress, dict[str, Any]]:
-    """Put a saved state back, strictly; returns the progress and the config of the run that wrote it.
+def restore(
+    path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, device: torch.device
+) -> Progress:
+    """Put a saved state back, strictly, and return the progress of the run that wrote it.
 
     Raises `InputError` when the file isn't a whole checkpoint of these modules.
     """
-    tensors, about = _read(path, device)
+    with _opened(path, device) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        progress = Progress(**json.loads(file.metadata()["progress"]))
     for key, module in modules.items():
         try:
             module.load_state_dict(_under(tensors, f"{key}/"))
@@ -72,19 +84,25 @@ def restore(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Op
         moments = _under(tensors, f"optimizer/{name}/")
         if moments:
             optimizer.state[parameter] = {**moments, "step": moments["step"].cpu()}
-    return Progress(**json.loads(about["progress"])), json.loads(about["config"])
+    return progress
 
 
-def _read(path: Path, device: torch.device) -> tuple[dict[str, Tensor], dict[str, str]]:
+def config_of(path: Path) -> dict[str, Any]:
+    """The config of the run that wrote a checkpoint. Raises `InputError` when it isn't one."""
+    with _opened(path, torch.device("cpu")) as file:
+        config: dict[str, Any] = json.loads(file.metadata()["config"])
+    return config
+
+
+@contextmanager
+def _opened(path: Path, device: torch.device) -> Iterator[Any]:
     try:
         with safetensors.safe_open(path, framework="pt", device=str(device)) as file:
-            about = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if (file.metadata() or {}).get("format") != _FORMAT:
+                raise InputError(f"{path} is not a checkpoint of `distal train`; give the run another `out` folder")
+            yield file
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"checkpoint {path} cannot be read ({error}); delete it to start the run again") from None
-    if about.get("format") != _FORMAT:
-        raise InputError(f"{path} is not a checkpoint of `distal train`; give the run another `out` folder")
-    return tensors, about
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -6,12 +6,12 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from distal.coords import Window
 from distal.errors import InputError
 
-Family = Literal["enformer", "basenji2"]
+RECIPES = Path(__file__).parent.parent / "recipes"
+Family = Literal["enformer", "basenji2", "borzoi"]
 
 
 class _Section(BaseModel):
@@ -28,7 +28,7 @@ class ModelSection(_Section):
 class CropSection(_Section):
     """`[crop]`: train on random crops of this size instead of the model's whole window.
 
-    Short crops in larger batches learn faster on little data. `bins` of 128 bp are predicted at the crop's centre.
+    Short crops in larger batches learn faster on little data. The `bins` at the crop's centre are predicted.
     """
 
     input_bp: int = Field(gt=0)
@@ -38,23 +38,23 @@ class CropSection(_Section):
 class OptimizerSection(_Section):
     """`[optimizer]`: Adam and its schedule; the defaults are Enformer's training."""
 
-    lr: float = Field(5e-4, gt=0)
-    warmup: int = Field(5000, ge=0)
+    lr: float = Field(default=5e-4, gt=0)
+    warmup: int = Field(default=5000, ge=0)
     """Steps of linear warm-up."""
     schedule: Literal["constant", "cosine"] = "constant"
     """What follows: the same rate, or a cosine to zero at the last step."""
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0)
-    clip: float = Field(0.2, gt=0)
+    eps: float = Field(default=1e-8, gt=0)
+    clip: float = Field(default=0.2, gt=0)
     """Largest global norm of the gradient."""
-    weight_decay: float = Field(0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled from the gradient (AdamW), on matrices and kernels only; 0 is plain Adam."""
 
 
 class ValidationSection(_Section):
     """`[validation]`: Pearson's r on the whole windows of the split `valid`."""
 
-    every: int = Field(1000, gt=0)
+    every: int = Field(default=1000, gt=0)
     """Steps between validations; the last step is always validated."""
     rc: bool = False
     """Whether both strands are averaged."""
@@ -71,26 +71,40 @@ class Config(_Section):
     model: ModelSection
     data: dict[str, str] = Field(min_length=1)
     """Head -> data set folder, relative to `--data`. Heads take turns, in this order."""
-    out: str
-    """Folder of log, checkpoints and the finished model; relative to where distal runs."""
+    out: str = ""
+    """Folder of log, checkpoint and model, relative to where distal runs; ``runs/<name>`` unless given."""
     steps: int = Field(gt=0)
-    batch: int = Field(4, gt=0)
-    seed: int = Field(0, ge=0)
+    batch: int = Field(default=4, gt=0)
+    seed: int = Field(default=0, ge=0)
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 lowers matrix products only; weights, normalisation and loss stay float32."""
-    ema: float = Field(0.0, ge=0, lt=1)
+    ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of a running mean of the weights, which is what is validated and kept; 0 keeps the weights themselves."""
-    checkpoint_every: int = Field(500, gt=0)
+    checkpoint_every: int = Field(default=500, gt=0)
+    weights: Literal["float32", "float16"] = "float32"
+    """How the finished model's weights are stored."""
+    licence: str = ""
+    """Under which the finished model may be used; written to its folder."""
     crop: CropSection | None = None
-    optimizer: OptimizerSection = OptimizerSection()
-    validation: ValidationSection = ValidationSection()
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection)
+    validation: ValidationSection = Field(default_factory=ValidationSection)
 
-    @model_validator(mode="after")
-    def _sizes(self) -> Config:
-        if self.crop is not None:
-            Window(self.crop.input_bp, 128, self.crop.bins)
-        return self
+    @property
+    def folder(self) -> Path:
+        """Where the run writes."""
+        return Path(self.out or f"runs/{self.name}")
+
+
+def find(name_or_path: str | Path) -> Path:
+    """A TOML file, or the recipe of that name which ships with distal. Raises `InputError` when there is neither."""
+    path = Path(name_or_path)
+    recipes = {recipe.stem: recipe for recipe in sorted(RECIPES.glob("*.toml"))}
+    if path.exists() or str(name_or_path) not in recipes:
+        if not path.is_file():
+            raise InputError(f"there is no training config {path}; give a TOML file or a recipe: {', '.join(recipes)}")
+        return path
+    return recipes[str(name_or_path)]
 
 
 def read(path: str | Path) -> Config:

@@ -24,7 +24,9 @@ class PearsonR:
 
     def update(self, predictions: ArrayLike, targets: ArrayLike) -> None:
         """Add a block; both have shape [..., tracks]."""
-        values = np.stack([np.asarray(side, dtype=np.float64).reshape(-1, self._means.shape[1]) for side in (predictions, targets)])
+        values = np.stack(
+            [np.asarray(side, dtype=np.float64).reshape(-1, self._means.shape[1]) for side in (predictions, targets)]
+        )
         block = PearsonR(self._means.shape[1])
         block.count = values.shape[1]
         if block.count == 0:
@@ -51,8 +53,9 @@ class PearsonR:
         """Pearson's r of each track, [tracks]; 0 where the prediction is constant, NaN where the measurement is."""
         constant = self._squares <= _CONSTANT * self.count * self._means**2
         scale = np.sqrt(self._squares[0]) * np.sqrt(self._squares[1])
-        r = np.divide(self._products, scale, out=np.zeros_like(scale), where=~constant.any(axis=0))
-        return np.where(constant[1], np.nan, r)
+        r: Floats = np.divide(self._products, scale, out=np.zeros_like(scale), where=~constant.any(axis=0))
+        r[constant[1]] = np.nan
+        return r
 
     def r2(self) -> Floats:
         """1 - Σ(t - p)² / Σ(t - mean t)² of each track, [tracks]; NaN where the measurement is constant."""

@@ -1,0 +1,129 @@
+"""A training run between two steps: data, modules and optimizer, from a config or a checkpoint; takes no step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from distal.coords import Window
+from distal.data import dataset
+from distal.data.dataset import Examples
+from distal.errors import InputError
+from distal.models import zoo
+from distal.models.zoo import Spec
+from distal.predict import Predictor
+from distal.train import checkpoint
+from distal.train.checkpoint import Progress
+from distal.train.config import Config
+
+LAST = "last.safetensors"
+_MAY_CHANGE = {"out", "steps", "device", "checkpoint_every", "validation", "weights"}
+
+
+@dataclass(eq=False)
+class Run:
+    """Everything that the next step depends on."""
+
+    config: Config
+    spec: Spec
+    """The model that comes out of the run."""
+    window: Window
+    """What a training example is: the crop, or the model's whole window."""
+    train: dict[str, Examples]
+    valid: dict[str, Examples]
+    model: nn.Module
+    """The weights that Adam moves, set up for the crop."""
+    kept: nn.Module
+    """The weights that are validated and kept (their running mean, with `ema`), set up for the whole window."""
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+    device: torch.device
+
+    @property
+    def out(self) -> Path:
+        """Where the run writes."""
+        return self.config.folder
+
+    def predictor(self, head: str) -> Predictor:
+        """The kept weights, ready to predict a head in the precision of the run."""
+        return Predictor(self.kept, self.spec, self.valid[head].table, head, self.device, self.config.precision)
+
+
+def start(config: Config, data: Path) -> Run:
+    """Load the data, build the model, and take up the last checkpoint in the run's folder if there is one.
+
+    Raises `InputError` when the data can't be used, or the folder holds another run.
+    """
+    torch.manual_seed(config.seed)
+    device = torch.device(config.device)
+    counts = {head: dataset.tracks(data / folder) for head, folder in config.data.items()}
+    spec, crop = _describe(config, counts)
+    train, valid = (
+        {head: dataset.load(data / folder, split, spec.window.bin_bp) for head, folder in config.data.items()}
+        for split in ("train", "valid")
+    )
+    model, kept = _build(spec, crop)
+    model, kept = model.to(device), kept.to(device).eval().requires_grad_(False)
+    optimizer = _optimizer(config, model)
+    run = Run(config, spec, crop.window, train, valid, model, kept, optimizer, Progress(), device)
+    for examples in train.values():
+        dataset.places(examples, run.window)
+    _resume(run)
+    return run
+
+
+def _describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
+    """The finished model's spec, and its architecture set up for the crop."""
+    module, describe, _ = zoo.FAMILIES[config.model.family]
+    try:
+        whole = getattr(import_module(module), describe).from_json({**config.model.architecture, "heads": heads})
+        crop = whole if config.crop is None else replace(whole, **config.crop.model_dump())
+    except (TypeError, ValueError) as error:
+        raise InputError(f"[model.architecture] or [crop] of {config.name}: {error}") from None
+    return Spec(config.name, config.model.family, whole, config.licence), crop
+
+
+def _build(spec: Spec, crop: Any) -> tuple[nn.Module, nn.Module]:
+    """The module to train and the module to keep: the same weights, set up for the crop and for the whole window."""
+    module, _, name = zoo.FAMILIES[spec.family]
+    build = getattr(import_module(module), name)
+    model, kept = build(crop), build(spec.config)
+    kept.load_state_dict(model.state_dict())
+    return model, kept
+
+
+def _optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
+    """Adam; weight decay, if any, spares biases and scales."""
+    chosen = config.optimizer
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": chosen.weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=chosen.lr, betas=chosen.betas, eps=chosen.eps)
+
+
+def save(run: Run) -> None:
+    """Write the checkpoint that `start` takes up."""
+    checkpoint.save(run.out / LAST, _modules(run), run.optimizer, run.progress, run.config.model_dump(mode="json"))
+
+
+def _resume(run: Run) -> None:
+    run.out.mkdir(parents=True, exist_ok=True)
+    if not (run.out / LAST).exists():
+        return
+    now, before = run.config.model_dump(mode="json"), checkpoint.config_of(run.out / LAST)
+    changed = [key for key in now if now[key] != before.get(key) and key not in _MAY_CHANGE]
+    if changed:
+        raise InputError(
+            f"{run.out} holds a run with another {', '.join(changed)}; restore that, or choose another `out`"
+        )
+    run.progress = checkpoint.restore(run.out / LAST, _modules(run), run.optimizer, run.device)
+
+
+def _modules(run: Run) -> dict[str, nn.Module]:
+    return {"model": run.model, "kept": run.kept}
