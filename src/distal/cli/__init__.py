@@ -17,6 +17,7 @@ code  meaning
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import traceback
@@ -113,8 +114,15 @@ def _run(arguments: list[str]) -> None:
     _, chosen, _ = app.parse_commands(arguments)
     for command in chosen[1:]:
         if command.default_command is not None:
-            command.help = None
+            command.help = _prose(command.default_command)
     app(arguments, exit_on_error=False, print_error=False)
+
+
+def _prose(function: object) -> str:
+    """A docstring down to its parameters, each paragraph on one line so that the terminal can wrap it."""
+    text = (inspect.getdoc(function) or "").partition("\nParameters\n---")[0].strip()
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(part if "\n " in part else " ".join(part.split()) for part in paragraphs)
 
 
 def _unknown(arguments: list[str]) -> str:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from json import dumps
+from textwrap import indent
 from typing import Any, Protocol
 
 LINE_EVERY_S = 10.0
+LONG_CELL = 80
 
 
 class SomeFailed(Exception):  # noqa: N818 (it is not an error of the program)
@@ -46,7 +48,7 @@ def emit(result: Any, json: bool = False) -> None:
     """Print a verb's result on stdout, for a machine (`json`: one JSON document) or for people.
 
     `result` is text, a mapping (printed as aligned `key  value` lines), a list of mappings with the same keys (printed
-    as a table) or a dataclass of those. NaN and infinities become null in JSON, which has no word for them.
+    as a table), a dataclass, or mappings of those. NaN and infinities become null in JSON, which has no word for them.
     """
     print(dumps(_plain(result), indent=2, ensure_ascii=False) if json else _text(result))  # noqa: T201
 
@@ -138,10 +140,21 @@ def _text(value: Any) -> str:
         value = asdict(value)
     if isinstance(value, Mapping):
         width = max((len(str(key)) for key in value), default=0)
-        return "\n".join(f"{key:<{width}}  {_cell(item)}" for key, item in value.items())
-    if isinstance(value, Sequence) and value and all(isinstance(row, Mapping) for row in value):
+        return "\n".join(_entry(str(key), item, width) for key, item in value.items())
+    if _is_table(value):
         return _table(value)
     return "\n".join(map(_cell, value)) if isinstance(value, list | tuple) else _cell(value)
+
+
+def _entry(key: str, item: Any, width: int) -> str:
+    """``key  item`` in one line, or the item indented below its key where a line would be too long for it."""
+    if _is_table(item) or (isinstance(item, Mapping) and len(_cell(item)) > LONG_CELL):
+        return f"{key}\n{indent(_text(item), '  ')}"
+    return f"{key:<{width}}  {_cell(item)}"
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -149,7 +162,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     names = list(rows[0])
     cells = [names, *([_cell(row.get(name)) for name in names] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(names))]
-    numeric = [all(isinstance(row.get(name), int | float | None) for row in rows) for name in names]
+    numeric = [all(_is_number(row.get(name)) for row in rows) for name in names]
     aligned = [
         [
             text.rjust(width) if number else text.ljust(width)
@@ -158,6 +171,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         for line in cells
     ]
     return "\n".join("  ".join(line).rstrip() for line in aligned)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | None) and not isinstance(value, bool)
 
 
 def _cell(value: Any) -> str:

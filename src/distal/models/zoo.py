@@ -138,14 +138,19 @@ def open_folder(folder: str | Path) -> tuple[nn.Module, Spec, dict[str, TrackTab
     """
     folder = Path(folder)
     spec = read_spec(folder)
-    module = _load(spec, folder / WEIGHTS)
+    return _load(spec, folder / WEIGHTS), spec, read_tables(spec)
+
+
+def read_tables(spec: Spec) -> dict[str, TrackTable | None]:
+    """Each head's track table from the spec's folder, None where there is none. Raises `InputError`."""
     tables: dict[str, TrackTable | None] = {}
     for head in spec.heads:
-        table = read_targets(folder / spec.targets[head]) if head in spec.targets else None
-        if table is not None:
-            _check_table(head, len(table), spec.heads, f"{folder / spec.targets[head]}")
-        tables[head] = table
-    return module, spec, tables
+        tables[head] = None
+        if spec.folder is not None and head in spec.targets:
+            path = spec.folder / spec.targets[head]
+            tables[head] = table = read_targets(path)
+            _check_table(head, len(table), spec.heads, f"{path}")
+    return tables
 
 
 def read_spec(folder: str | Path) -> Spec:
