@@ -143,7 +143,7 @@ def places(examples: Examples, window: Window) -> int:
         raise InputError(f"the model's bins have {window.bin_bp} bp, the targets' {examples.bin_bp}")
     if window.bins > examples.bins:
         raise InputError(
-            f"a crop of {window.input_bp} bp predicts {window.bins} bins, only {examples.bins} are measured; use a shorter one"
+            f"a training example would have {window.bins} bins, {examples.bins} are measured; give a shorter [crop]"
         )
     return examples.bins - window.bins + 1
 

@@ -142,10 +142,9 @@ def _read_split(folder: Path, split: str, sizes: Layout) -> Iterator[Example]:
             count += 1
     stated = sizes.counts.get(split, count)
     if stated != count or (intervals is not None and len(intervals) != count):
-        beds = "" if intervals is None else f", sequences.bed {len(intervals)}"
-        raise InputError(
-            f"{folder}: the {split} shards hold {count} records, statistics.json says {stated}{beds}; a shard is missing"
-        )
+        beds = "" if intervals is None else f" and sequences.bed {len(intervals)}"
+        said = f"statistics.json says {stated}{beds}"
+        raise InputError(f"{folder}: the {split} shards hold {count} records, {said}; a shard is missing")
 
 
 def _intervals(folder: Path, split: str, sizes: Layout) -> list[Interval] | None:
@@ -162,7 +161,7 @@ def _intervals(folder: Path, split: str, sizes: Layout) -> list[Interval] | None
         row = Interval(fields[0], int(fields[1]), int(fields[2]))
         if row.width not in (whole, cropped):
             raise InputError(
-                f"{path} line {number}: {row.width} bp wide, neither the {whole} bp of a window nor its centre of {cropped}"
+                f"{path} line {number}: {row.width} bp wide; windows have {whole}, their centres {cropped}"
             )
         if fields[3] == split:
             rows.append(
@@ -291,9 +290,8 @@ def _example(features: dict[str, memoryview], sizes: Layout, where: str) -> Exam
             f"{where}: has the features {', '.join(features) or 'none'}; a Basenji record has sequence and target"
         )
     if len(target) != 2 * sizes.bins * sizes.tracks:
-        raise InputError(
-            f"{where}: target has {len(target)} bytes, {sizes.bins} bins x {sizes.tracks} tracks of float16 are {2 * sizes.bins * sizes.tracks}"
-        )
+        wanted = f"{sizes.bins} bins x {sizes.tracks} tracks of float16"
+        raise InputError(f"{where}: target has {len(target)} bytes, statistics.json says {wanted}")
     values = np.frombuffer(target, dtype="<f2").reshape(sizes.bins, sizes.tracks).astype(np.float32)
     if np.isnan(values).any():
         raise InputError(f"{where}: target holds NaN; the data set was built from a track with gaps, build it again")
@@ -308,7 +306,7 @@ def _example(features: dict[str, memoryview], sizes: Layout, where: str) -> Exam
 
 
 def _codes(sequence: memoryview, length: int, where: str) -> Codes:
-    """Codes [length] from stored codes (`length` bytes) or one-hot rows (4 x `length` bytes; N where not a single 1)."""
+    """Codes [length] from stored codes (`length` bytes) or one-hot rows (4 x `length`; N where not a single 1)."""
     raw = np.frombuffer(sequence, dtype=np.uint8)
     if len(raw) == length:
         if raw.max() > N:

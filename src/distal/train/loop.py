@@ -130,8 +130,7 @@ def _broken(run: Run, number: int, head: str, draws: list[Draw], loss: float, no
     windows = run.train[head].intervals
     examples = [{**asdict(drawn), "window": repr(windows[drawn.index])} for drawn in draws]
     facts = {"step": number, "head": head, "loss": repr(loss), "norm": repr(norm), "examples": examples}
-    path.write_text(json.dumps(facts, indent=2) + "
-")
+    path.write_text(json.dumps(facts, indent=2) + "\n")
     return (
         f"step {number} on head {head!r}: loss {loss}, gradient norm {norm}; its examples are in {path}; "
         "lower the learning rate or lengthen the warm-up, and start in a new `out`"

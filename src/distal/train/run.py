@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -67,7 +68,7 @@ def start(config: Config, data: Path) -> Run:
         {head: dataset.load(data / folder, split, spec.window.bin_bp) for head, folder in config.data.items()}
         for split in ("train", "valid")
     )
-    model, kept = _build(spec, crop)
+    model, kept = _build(spec, crop, train)
     model, kept = model.to(device), kept.to(device).eval().requires_grad_(False)
     optimizer = _optimizer(config, model)
     run = Run(config, spec, crop.window, train, valid, model, kept, optimizer, Progress(), device)
@@ -88,11 +89,19 @@ def _describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
     return Spec(config.name, config.model.family, whole, config.licence), crop
 
 
-def _build(spec: Spec, crop: Any) -> tuple[nn.Module, nn.Module]:
-    """The module to train and the module to keep: the same weights, set up for the crop and for the whole window."""
+def _build(spec: Spec, crop: Any, train: dict[str, Examples]) -> tuple[nn.Module, nn.Module]:
+    """The module to train and the module to keep: the same weights, set up for the crop and for the whole window.
+
+    Each head starts at its tracks' mean signal, softplus(bias) = mean: most tracks lie far below softplus(0) = 0.69,
+    and a warm-up is too short to carry every bias there.
+    """
     module, _, name = zoo.FAMILIES[spec.family]
     build = getattr(import_module(module), name)
     model, kept = build(crop), build(spec.config)
+    with torch.no_grad():
+        for head, examples in train.items():
+            mean = torch.from_numpy(examples.targets.mean(axis=(0, 1), dtype=np.float64)).clamp_min(1e-4)
+            model.heads[head].bias.copy_(torch.expm1(mean).log())
     kept.load_state_dict(model.state_dict())
     return model, kept
 
