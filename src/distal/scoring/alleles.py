@@ -53,8 +53,7 @@ ACGT, or longer than half the model's output. `failed`: the model's answer is no
 
 def judge(genome: Genome, window: Window, row: VcfRow) -> str:
     """Which of `STATUSES` a row has before any model sees it (never `duplicate` or `failed`)."""
-    ref, alt = row.ref.upper(), row.alt.upper()
-    if not _scorable(ref, window) or not _scorable(alt, window):
+    if not _scorable(row.ref, window) or not _scorable(row.alt, window):
         return UNSUPPORTED
     try:
         size = genome.sizes[genome.resolve(row.chrom)]
@@ -63,9 +62,9 @@ def judge(genome: Genome, window: Window, row: VcfRow) -> str:
     if row.pos < 1 or row.variant().end > size:
         return OUT_OF_RANGE
     variant = row.variant()
-    if genome.fetch(variant.interval) == ref:
+    if genome.fetch(variant.interval) == row.ref:
         return SCORED
-    carries_alt = genome.fetch(Interval(variant.chrom, variant.start, variant.start + len(alt))) == alt
+    carries_alt = genome.fetch(Interval(variant.chrom, variant.start, variant.start + len(row.alt))) == row.alt
     return REF_FLIPPED if carries_alt else REF_MISMATCH
 
 
