@@ -280,7 +280,7 @@ def tracks(bins: int = 4, start: int = 1000, bin_bp: int = 32, seed: int = 0) ->
 def test_tracks_refuse_what_does_not_fit() -> None:
     good = tracks()
     for values in (good.values[0], good.values[:, :5], good.values[:3]):
-        with pytest.raises(ValueError, match="values|do not make up"):
+        with pytest.raises(ValueError, match=r"values|do not make up"):
             replace(good, values=values)
     with pytest.raises(ValueError, match="do not make up"):
         replace(good, bin_bp=64)

@@ -200,9 +200,9 @@ def _index(path: Path) -> None:
     if compressed and not _is_bgzip(path):
         raise InputError(f"{path} is compressed with gzip, not bgzip; `gunzip` it, or compress it again with `bgzip`")
     wanted = [Path(f"{path}{suffix}") for suffix in ((".fai", ".gzi") if compressed else (".fai",))]
-    if all(file.exists() for file in wanted):
-        return
     try:
+        if all(file.exists() for file in wanted):
+            return
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".distal-index-") as folder:
             made = [Path(folder) / file.suffix for file in wanted]
             _faidx(path, made)
