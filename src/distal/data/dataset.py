@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,8 @@ def tracks(folder: str | Path) -> int:
     return tfrecords.layout(folder).tracks
 
 
-def load(folder: str | Path, split: str, bin_bp: int) -> Examples:
-    """Read one split of a data set folder (`tfrecords.read`), its signal summed to bins of `bin_bp` bases.
+def load(folder: str | Path, splits: str | Sequence[str], bin_bp: int) -> Examples:
+    """Read a split (or several) of a data set folder, its signal summed to bins of `bin_bp` bases.
 
     Raises `InputError` when the folder isn't a data set, its bins don't divide `bin_bp`, or targets.txt has another
     number of rows than the records have tracks.
@@ -71,12 +72,13 @@ def load(folder: str | Path, split: str, bin_bp: int) -> Examples:
     codes: list[Codes] = []
     targets: list[Targets] = []
     intervals: list[Interval | None] = []
-    for example in tfrecords.read(folder, split):
+    chosen = [splits] if isinstance(splits, str) else splits
+    for example in chain.from_iterable(tfrecords.read(folder, split) for split in chosen):
         codes.append(example.codes)
         targets.append(rebin(example.targets, sizes.bin_bp, bin_bp))
         intervals.append(example.interval)
     if not codes:
-        raise InputError(f"{folder} has no window in its split {split!r}")
+        raise InputError(f"{folder} has no window in {', '.join(chosen)}")
     return Examples(np.stack(codes), np.stack(targets), bin_bp, sizes.crop_bp, table, tuple(intervals))
 
 

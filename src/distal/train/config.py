@@ -58,6 +58,8 @@ class ValidationSection(_Section):
     """Steps between validations; the last step is always validated."""
     rc: bool = False
     """Whether both strands are averaged."""
+    keep: Literal["best", "last"] = "best"
+    """Which weights become the model: those with the best score, or the last (for runs that train on `valid` too)."""
 
 
 class Config(_Section):
@@ -73,6 +75,8 @@ class Config(_Section):
     """Head -> data set folder, relative to `--data`. Heads take turns, in this order."""
     out: str = ""
     """Folder of log, checkpoint and model, relative to where distal runs; ``runs/<name>`` unless given."""
+    splits: list[str] = ["train"]
+    """Splits of the data that are trained on."""
     steps: int = Field(gt=0)
     batch: int = Field(default=4, gt=0)
     seed: int = Field(default=0, ge=0)

@@ -140,7 +140,8 @@ def _broken(run: Run, number: int, head: str, draws: list[Draw], loss: float, no
 def validate(run: Run) -> Line:
     """Validate every head, write the model folder when it is the best so far, and return the log's line.
 
-    A line has the mean Pearson's r per head and assay; the score is the mean of those.
+    A line has the mean Pearson's r per head and assay; the score is the mean of those. With `keep = "last"` the latest
+    weights count as the best.
     """
     began = time.perf_counter()
     valid: dict[str, dict[str, float]] = {}
@@ -149,7 +150,7 @@ def validate(run: Run) -> Line:
         valid[head] = mean_by([track.assay for track in examples.table.rows], pearson)
     values = [value for means in valid.values() for value in means.values() if not math.isnan(value)]
     score = sum(values) / max(len(values), 1)
-    if score > run.progress.best:
+    if score > run.progress.best or run.config.validation.keep == "last":
         run.progress = replace(run.progress, best=score, best_step=run.progress.step)
         _export(run, valid)
     seconds, progress = round(time.perf_counter() - began, 2), run.progress

@@ -61,7 +61,8 @@ class PearsonR:
         """1 - Σ(t - p)² / Σ(t - mean t)² of each track, [tracks]; NaN where the measurement is constant."""
         constant = self._squares[1] <= _CONSTANT * self.count * self._means[1] ** 2
         residual = self._squares.sum(axis=0) - 2 * self._products + self.count * (self._means[0] - self._means[1]) ** 2
-        return 1 - np.divide(residual, self._squares[1], out=np.full_like(residual, np.nan), where=~constant)
+        unexplained: Floats = np.divide(residual, self._squares[1], out=np.full_like(residual, np.nan), where=~constant)
+        return 1 - unexplained
 
 
 def mean_by(groups: list[str], values: Floats) -> dict[str, float]:

@@ -65,8 +65,8 @@ def start(config: Config, data: Path) -> Run:
     counts = {head: dataset.tracks(data / folder) for head, folder in config.data.items()}
     spec, crop = _describe(config, counts)
     train, valid = (
-        {head: dataset.load(data / folder, split, spec.window.bin_bp) for head, folder in config.data.items()}
-        for split in ("train", "valid")
+        {head: dataset.load(data / folder, splits, spec.window.bin_bp) for head, folder in config.data.items()}
+        for splits in (config.splits, ["valid"])
     )
     model, kept = _build(spec, crop, train)
     model, kept = model.to(device), kept.to(device).eval().requires_grad_(False)
@@ -125,8 +125,8 @@ def _resume(run: Run) -> None:
     run.out.mkdir(parents=True, exist_ok=True)
     if not (run.out / LAST).exists():
         return
-    now, before = run.config.model_dump(mode="json"), checkpoint.config_of(run.out / LAST)
-    changed = [key for key in now if now[key] != before.get(key) and key not in _MAY_CHANGE]
+    now, before = run.config.model_dump(), Config.model_validate(checkpoint.config_of(run.out / LAST)).model_dump()
+    changed = [key for key in now if now[key] != before[key] and key not in _MAY_CHANGE]
     if changed:
         raise InputError(
             f"{run.out} holds a run with another {', '.join(changed)}; restore that, or choose another `out`"
