@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+import distal
 from distal import dna
 from distal.coords import Interval, Window
 from distal.errors import InputError
@@ -63,6 +64,19 @@ class Predictor:
     def window(self) -> Window:
         """What the model reads and says."""
         return self.spec.window
+
+    def facts(self, genome: Genome) -> dict[str, str | int | float]:
+        """What decides a prediction besides the sequence asked for, to be kept beside every result."""
+        return {
+            "model": self.spec.name,
+            "weights_sha256": self.spec.weights_sha256,
+            "head": self.head,
+            "fasta_sha256": genome.digest(),
+            "n_value": self.n,
+            "precision": self.precision,
+            "device": self.device.type,
+            "distal_version": distal.__version__,
+        }
 
     def __call__(self, codes: dna.Codes) -> NDArray[np.float32]:
         """Codes uint8 [n, input_bp] to float32 [n, bins, tracks], one strand, all tracks."""
@@ -199,7 +213,7 @@ def on_genome(region: Interval, genome: Genome) -> Interval:
     size = genome.sizes[chrom]
     if not 0 <= region.start < region.end <= size:
         whole = Interval(chrom, 0, size).to_ucsc()
-        raise InputError(f"region {region!r} is empty or leaves its chromosome; ask for a part of {whole}")
+        raise InputError(f"region {region.to_ucsc()} is empty or leaves its chromosome; ask for a part of {whole}")
     return replace(region, chrom=chrom, strand=".")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +31,11 @@ class Advance(Protocol):
 def say(message: str) -> None:
     """One line on stderr, for people; results go through `emit`."""
     print(message, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def command_line() -> str:
+    """The command as it was typed, without the folder that the program lies in; files keep it as their origin."""
+    return shlex.join(["distal", *sys.argv[1:]])
 
 
 @contextmanager

@@ -1,0 +1,123 @@
+"""`distal ism`: in-silico mutagenesis of a region into HDF5, and a picture of it; knows options, no model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from distal.cli.console import command_line, emit, progress
+from distal.coords import Interval
+from distal.errors import InputError
+
+if TYPE_CHECKING:
+    from distal.interpret.attribution import Ism
+
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def ism(
+    *,
+    model: str,
+    fasta: Path,
+    region: str,
+    out: Path,
+    tracks: str = "",
+    target: str = "",
+    statistic: Literal["log2_fold", "difference"] = "log2_fold",
+    figure: Path | None = None,
+    rc: bool = False,
+    head: str = "human",
+    precision: Literal["fp32", "bf16"] = "fp32",
+    batch_size: int = 4,
+    device: str = "cpu",
+    json: bool = False,
+) -> None:
+    """In-silico mutagenesis: replace every base of a region by each of the other three, and see what changes.
+
+    All sequences are read in the one window that is centred on the region. The model's output is summed over the bins
+    that touch the target; the effect of a substitution is how that sum changes.
+
+    Parameters
+    ----------
+    model
+        A model's name (`distal models list`) or folder.
+    fasta
+        The genome: .fa, .fa.gz (bgzip) or .2bit.
+    region
+        Such as chr20:42,984,160-42,984,444 (counted from 1, both ends included).
+    out
+        X.h5: the effect of each substitution on each track.
+    tracks
+        Which tracks, such as "assay=DNASE biosample~HepG2"; all when left out.
+    target
+        Where to read the output, a region; the mutated region and two bins on either side when left out.
+    statistic
+        log2_fold: log2 of the ratio of the sums, 1 added to both; difference: of the sums.
+    figure
+        X.png, X.svg or X.pdf: logo and heat map, averaged over the tracks.
+    rc
+        Average both strands.
+    head
+        Which output head of the model: human, mouse ...
+    precision
+        fp32, or bf16 (faster, three digits: small effects drown).
+    batch_size
+        Windows that go through the model together.
+    device
+        cpu, cuda, cuda:1, mps.
+    json
+        Print JSON.
+    """
+    from distal.interpret import attribution
+    from distal.io import mutagenesis
+    from distal.io.fasta import Genome
+    from distal.predict import load
+
+    started = time.monotonic()
+    _check_names(out, figure)
+    predictor, genome = load(model, head, device, precision, batch_size), Genome(fasta)
+    aim = Interval.from_ucsc(target) if target else None
+    objective = attribution.Objective(tracks, aim, attribution.STATISTICS[statistic])
+    where = Interval.from_ucsc(region)
+    count = attribution.substitutions(genome.codes(where))
+    with progress("ism", count, "substitutions") as advance:
+        result = attribution.ism(predictor, genome, where, objective, rc, advance)
+    facts = {**predictor.facts(genome), "formula": result.formula, "rc": rc, "command": command_line()}
+    content = mutagenesis.Mutagenesis(
+        result.values, result.codes, result.interval, result.target, result.table, attributes=facts
+    )
+    mutagenesis.write(out, content)
+    if figure is not None:
+        draw(result, figure, predictor.spec.name)
+    emit(
+        {
+            "files": [str(path) for path in (out, figure) if path is not None],
+            "substitutions": count,
+            "tracks": len(result.table),
+            "target": result.target.to_ucsc(),
+            "formula": result.formula,
+            "seconds": round(time.monotonic() - started, 2),
+        },
+        json,
+    )
+
+
+def draw(result: Ism, path: Path, model: str) -> None:
+    """Logo and heat map of effects averaged over the tracks."""
+    from distal import plots
+
+    names = [row.description or row.name for row in result.table.rows]
+    what = names[0] if len(names) == 1 else f"mean of {len(names)} tracks"
+    effects = plots.Effects(result.over_tracks(), result.codes, result.interval, "predicted", f"{model}, {what}")
+    plots.save(plots.mutagenesis([effects], f"{result.interval.to_ucsc()}, every substitution"), path)
+
+
+def _check_names(out: Path, figure: Path | None) -> None:
+    if out.suffix not in (".h5", ".hdf5"):
+        raise InputError(f"{out}: the name must end in .h5")
+    if figure is not None and figure.suffix not in PICTURES:
+        raise InputError(f"{figure}: the name must end in {', '.join(PICTURES)}")
+    for path in (out, figure):
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path.parent} is not a folder; make it first")
