@@ -147,6 +147,11 @@ def places(examples: Examples, window: Window) -> int:
         raise InputError(
             f"a training example would have {window.bins} bins, {examples.bins} are measured; give a shorter [crop]"
         )
+    if window.crop_bp > examples.crop_bp:
+        raise InputError(
+            f"the model reads {window.crop_bp:,} bp on each side of its output, the records hold {examples.crop_bp:,}; "
+            "give a shorter [crop], or build the data set with longer windows"
+        )
     return examples.bins - window.bins + 1
 
 
