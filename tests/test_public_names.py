@@ -18,6 +18,14 @@ def test_a_public_name_is_there_and_documented(name):
     assert getattr(distal, name).__doc__
 
 
+@pytest.mark.parametrize("name", distal.__all__)
+def test_no_module_hides_a_public_name(name):
+    module = distal._WHERE[name]
+    script = f"import distal, {module}; assert callable(distal.{name}), distal.{name}"
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert not finished.returncode, finished.stderr
+
+
 def test_the_list_of_public_names_is_complete_and_sorted():
     assert list(distal.__all__) == sorted(distal.__all__)
     assert {*distal.__all__, "__version__"} <= set(dir(distal))
