@@ -21,23 +21,22 @@ _TBI_END = 1 << 29
 def write_tsv(path: Path, names: Sequence[str], blocks: Iterable[tuple[Sequence[ScoreRow], Matrix]]) -> int:
     """Write ``#CHROM POS ID REF ALT`` and the columns `names`, bgzipped, with a tabix index beside it.
 
-    `blocks` gives rows of one chromosome in the order of POS (1-based) with their values [rows, names]; six digits are
-    written. Returns the number of rows. The index is .tbi, or .csi where a position lies beyond 2^29.
+    `blocks` gives rows sorted by chromosome and POS (1-based) with their values [rows, names]; six digits are written.
+    Returns the number of rows. The index is .tbi, or .csi where a position lies beyond 2^29.
     """
-    count, last = 0, 0
+    count, end, last = 0, 0, ("", 0)
     with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb", None) as file:
             file.write(_line(("#CHROM", "POS", "ID", "REF", "ALT", *names)))
             for rows, values in blocks:
                 for row, cells in zip(rows, values.tolist(), strict=True):
-                    if row.pos < last:
+                    if row[:2] < last:
                         raise ValueError(f"{path}: {row.chrom}:{row.pos} comes after {last}; rows must be sorted")
-                    file.write(
-                        _line((row.chrom, str(row.pos), row.name, row.ref, row.alt, *(f"{cell:.6g}" for cell in cells)))
-                    )
-                    last = row.pos
+                    numbers = (f"{cell:.6g}" for cell in cells)
+                    file.write(_line((row.chrom, str(row.pos), row.name, row.ref, row.alt, *numbers)))
+                    last, end = row[:2], max(end, row.pos)
                 count += len(rows)
-        _index(temporary, path, csi=last > _TBI_END)
+        _index(temporary, path, csi=end > _TBI_END)
     return count
 
 

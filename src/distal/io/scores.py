@@ -190,6 +190,10 @@ class Scores:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
         self._file.close()
 
     def __len__(self) -> int:
@@ -252,8 +256,9 @@ class Scores:
         return self._where(inside)
 
     def order(self) -> NDArray[np.int64]:
-        """Indices that sort the rows by POS; rows at one POS keep their order."""
-        return np.argsort(self._file["pos"][:], kind="stable").astype(np.int64)
+        """Indices that sort the rows by chromosome and POS; rows at one place keep their order."""
+        _, chrom = np.unique(self._file["chr"][:], return_inverse=True)
+        return np.lexsort((self._file["pos"][:], chrom))
 
     def _where(self, test: Any) -> NDArray[np.int64]:
         ends = range(0, len(self), _SCAN)

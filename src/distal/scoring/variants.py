@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import distal
 from distal.coords import Variant, Window
 from distal.errors import InputError
 from distal.io.scores import DTYPES, Block, ScoreRow, clipped
@@ -51,8 +50,8 @@ def score_variants(
 ) -> Summary:
     """Score `rows` and write ``scores/<chromosome>.h5`` (see `distal.io.scores`) and ``summary.json`` in `out`.
 
-    Every row gets a status (see `alleles.STATUSES`), those that are `scored` or `duplicate` have scores: SAD and SAR, or
-    any of `scorers.SCORERS`, or your own `Scorer`, for the tracks that `query` selects. `rc` averages both strands,
+    Every row gets a status (see `alleles.STATUSES`), those that are `scored` or `duplicate` have scores: SAD and SAR,
+    or any of `scorers.SCORERS`, or your own `Scorer`, for the tracks that `query` selects. `rc` averages both strands,
     `shifts` the sequence moved by so many bases. At most `predictor.batch_size` windows go through the model at once;
     scores change by less than 1e-5 (relative to the signal) with it.
 
@@ -106,24 +105,17 @@ class Recipe:
 
     def facts(self) -> dict[str, Any]:
         """The recipe as JSON values: a run goes on only under the same ones, and the files carry them."""
-        predictor, window = self.predictor, self.predictor.window
+        window = self.predictor.window
         return {
             "format": "distal-scores-1",
-            "model": predictor.spec.name,
-            "weights_sha256": predictor.spec.weights_sha256,
-            "head": predictor.head,
+            **self.predictor.facts(self.genome),
             "window": [window.input_bp, window.bin_bp, window.bins],
-            "fasta_sha256": self.genome.digest(),
             "formulas": {scorer.name: scorer.formula for scorer in self.scorers},
             "query": self.query,
             "tracks": len(self.table),
             "rc": self.rc,
             "shifts": list(self.shifts),
-            "n_value": predictor.n,
-            "precision": predictor.precision,
-            "device": predictor.device.type,
             "dtype": self.dtype,
-            "distal_version": distal.__version__,
         }
 
     def score(self, part: Part) -> Block:

@@ -1,0 +1,222 @@
+"""`distal score`, `pcs` and `lookup` as a user runs them: files, exit codes, and what is said of wrong input."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import polars as pl
+import pysam
+import pytest
+import torch
+from tests import builders
+from tests.scoring import small
+
+from distal.cli import main
+from distal.io.fasta import Genome
+from distal.models import zoo
+from distal.scoring.components import Components
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
+    return small.genome(tmp_path_factory.mktemp("genome"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small.model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def variants(genome: Genome, tmp_path: Path) -> Path:
+    chrom, pos, ref, alt = small.snv(genome, 12_345)
+    return small.write_vcf(tmp_path / "v.vcf", [*small.alleles(genome, 80), (chrom, pos, ref, f"{alt},<DEL>")])
+
+
+@pytest.fixture
+def run(model: Path, genome: Genome, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run `distal score` with the small model and genome; returns exit code, stdout, stderr."""
+
+    def score(*options: object) -> tuple[int, str, str]:
+        return call(capsys, "score", "--model", model, "--fasta", genome.path, *options)
+
+    return score
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
+    code = main([str(word) for word in words])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_every_format(run: Any, variants: Path, tmp_path: Path, genome: Genome) -> None:
+    out = tmp_path / "out"
+    code, printed, _ = run("--vcf", variants, "--out", out, "--formats", "h5,parquet,tsv,vcf", "--rc", "--json")
+    assert code == 0
+    result = json.loads(printed)
+    assert result["n_in"] == sum(result["statuses"].values()) == 82
+    assert result["statuses"]["scored"] == 81
+    assert result["statuses"]["unsupported_allele"] == 1
+    assert [Path(file).relative_to(out).as_posix() for file in result["files"]] == [
+        "scores/chr1.h5",
+        "scores/chr2.h5",
+        "pcs/chr1.tsv.gz",
+        "pcs/chr2.tsv.gz",
+        "parquet/chr1.parquet",
+        "parquet/chr2.parquet",
+        "annotated.vcf.gz",
+        "summary.json",
+    ]
+    assert all(Path(file).is_file() for file in result["files"])
+    with h5py.File(out / "scores" / "chr1.h5") as file:
+        assert {"snp", "chr", "pos", "ref", "alt", "target_ids", "target_labels", "SAD", "SAR", "status"} == set(file)
+        assert file["SAD"].dtype == "float16"
+        assert file["target_ids"][:].tolist() == [b"cage+", b"cage-", b"dnase", b"atac", b"rna-", b"rna+"]
+        assert file.attrs["command"].startswith("distal")
+    with pysam.TabixFile(str(out / "pcs" / "chr1.tsv.gz")) as table:
+        assert table.header[0] == "#CHROM\tPOS\tID\tREF\tALT\t" + "\t".join(f"PC{i}" for i in range(1, 7))
+        lines = [line.split("\t") for line in table.fetch("chr1", 12_344, 12_345)]
+        assert [line[1] for line in lines] == ["12345"]
+        assert len(list(table.fetch())) == 41
+    components = Components.load(out / "pcs" / "components.safetensors")
+    assert (components.score, components.variants) == ("SAD", 81)
+    assert len(pl.read_parquet(out / "parquet" / "chr1.parquet")) == 41 * 6 + 1
+    with pysam.VariantFile(str(out / "annotated.vcf.gz")) as file:
+        (record,) = file.fetch("chr1", 12_344, 12_345)
+        assert record.info["DISTAL_STATUS"] == ("scored", "unsupported_allele")
+        assert record.info["DISTAL_PC1"][0] == pytest.approx(float(lines[0][5]), rel=1e-4)
+    before = {path: path.read_bytes() for path in out.rglob("*.h5")}
+    code, again, _ = run("--vcf", variants, "--out", out, "--rc", "--json")  # finds the scores of the first run
+    assert code == 0
+    assert json.loads(again)["statuses"] == result["statuses"]
+    assert {path: path.read_bytes() for path in out.rglob("*.h5")} == before
+
+
+def test_tracks_scores_and_types(run: Any, variants: Path, tmp_path: Path) -> None:
+    options = ("--scores", "D2,SAD", "--tracks", "assay=DNASE,ATAC", "--dtype", "float32", "--shifts", "-1,0,1")
+    code, printed, _ = run("--vcf", variants, "--out", tmp_path / "out", *options, "--formats", "h5")
+    assert code == 0
+    assert re.search(r"^ +scored +81$", printed, re.MULTILINE)
+    with h5py.File(tmp_path / "out" / "scores" / "chr2.h5") as file:
+        assert file["D2"].shape == (40, 2)
+        assert file["D2"].dtype == "float32"
+        assert "SAR" not in file
+        assert json.loads(file.attrs["shifts"]) == [-1, 0, 1]
+    assert not (tmp_path / "out" / "pcs").exists()
+
+
+def test_dry_run_counts_and_writes_nothing(run: Any, variants: Path, tmp_path: Path) -> None:
+    code, printed, _ = run("--vcf", variants, "--out", tmp_path / "out", "--dry-run", "--json")
+    assert code == 0
+    result = json.loads(printed)
+    assert (result["n_in"], result["statuses"]["scored"], result["statuses"]["unsupported_allele"]) == (82, 81, 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_variants_for_components_is_said(run: Any, genome: Genome, tmp_path: Path) -> None:
+    few = small.write_vcf(tmp_path / "few.vcf", small.alleles(genome, 4))
+    code, printed, said = run("--vcf", few, "--out", tmp_path / "out", "--json")
+    assert code == 0
+    assert "no components are written: 4 scored variants are too few for 6 components" in said
+    assert not any("pcs" in file for file in json.loads(printed)["files"])
+
+
+def test_components_made_elsewhere(
+    run: Any, variants: Path, genome: Genome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, transform = tmp_path / "first", tmp_path / "second", tmp_path / "p.safetensors"
+    assert run("--vcf", variants, "--out", first, "--formats", "h5")[0] == 0
+    code, printed, _ = call(capsys, "pcs", "fit", first, "--out", transform, "--components", 2, "--json")
+    assert code == 0
+    assert json.loads(printed)["variants"] == 81
+    few = small.write_vcf(tmp_path / "few.vcf", small.alleles(genome, 4))
+    options = ("--vcf", few, "--out", second, "--pcs", transform, "--formats")
+    assert run(*options, "tsv,vcf")[0] == 0
+    with pysam.TabixFile(str(second / "pcs" / "chr1.tsv.gz")) as table:
+        written = list(table.fetch())
+        assert len(written) == 2
+    code, printed, _ = call(capsys, "pcs", "apply", second, "--pcs", transform)
+    assert code == 0
+    assert "chr2.tsv.gz" in printed
+    with pysam.TabixFile(str(second / "pcs" / "chr1.tsv.gz")) as table:
+        assert list(table.fetch()) == written
+    for wrong, message in (
+        ((*options, "h5"), "--pcs is for the formats tsv and vcf"),
+        ((*options, "tsv", "--scores", "SAR"), "add SAD to --scores"),
+        ((*options, "tsv", "--tracks", "assay=RNA"), "fitted on other tracks"),
+    ):
+        code, _, said = run(*wrong)
+        assert code == 2
+        assert message in said
+
+
+def test_lookup(run: Any, variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert run("--vcf", variants, "--out", out, "--dtype", "float32")[0] == 0
+    code, printed, _ = call(
+        capsys, "lookup", "--scores", out, "--region", "1:12,345", "--tracks", "assay=RNA", "--json"
+    )
+    assert code == 0
+    rows = json.loads(printed)
+    assert [(row["pos"], row["id"], row["status"], row["track"]) for row in rows] == [
+        (12345, "v80", "scored", "rna-"),
+        (12345, "v80", "scored", "rna+"),
+        (12345, "v80", "unsupported_allele", "rna-"),
+        (12345, "v80", "unsupported_allele", "rna+"),
+    ]
+    with h5py.File(out / "scores" / "chr1.h5") as file:
+        assert [row["SAD"] for row in rows[:2]] == pytest.approx(file["SAD"][40, 4:].tolist())
+    assert rows[2]["SAD"] is None
+    code, printed, _ = call(capsys, "lookup", "--scores", out / "scores" / "chr2.h5", "--id", "v79")
+    assert code == 0
+    assert printed.count("v79") == 6
+    for wrong, message in (
+        (("--id", "rs0"), "no variant rs0"),
+        (("--id", "v79", "--region", "chr1:1-2"), "either --id or --region"),
+        ((), "either --id or --region"),
+        (("--region", "chr1"), "not understood"),
+        (("--id", "v79", "--tracks", "assay=CHIP"), "no track matches"),
+    ):
+        code, _, said = call(capsys, "lookup", "--scores", out, *wrong)
+        assert code == 2
+        assert message in said
+        assert said.count("\n") == 1
+
+
+def test_wrong_input_is_one_line_and_exit_code_2(run: Any, variants: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.vcf"
+    broken.write_text(variants.read_text() + "chr1\tten\tx\tA\tC\t.\t.\t.\n")
+    out = tmp_path / "out"
+    for options, message in (
+        (("--vcf", broken), f"{broken} line 84"),
+        (("--vcf", tmp_path / "absent.vcf"), "absent.vcf"),
+        (("--vcf", variants, "--formats", "h5,csv"), "format 'csv' is not known"),
+        (("--vcf", variants, "--scores", "SAM"), "score 'SAM' is not known; there are SAD, SAR"),
+        (("--vcf", variants, "--tracks", "assay=RNO"), "no track matches"),
+        (("--vcf", "-", "--formats", "vcf"), "annotating reads the VCF twice"),
+        (("--vcf", variants, "--pcs", variants), "cannot be read as components"),
+    ):
+        code, _, said = run(*options, "--out", out)
+        assert code == 2, said
+        assert message in said
+        assert said.count("\n") == 1
+        assert not out.exists()
+
+
+def test_a_model_whose_answers_are_not_finite_ends_with_code_3(
+    genome: Genome, variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = builders.predictor("basenji2")
+    with torch.no_grad():
+        made.module.heads["human"].weight.fill_(3e38)  # finite, but not what comes of it
+    folder = zoo.save(made.module, tmp_path / "overflowing", made.spec, {"human": builders.TABLE})
+    code, printed, said = call(
+        capsys, "score", "--model", folder, "--fasta", genome.path, "--vcf", variants, "--out", tmp_path / "o", "--json"
+    )
+    assert code == 3
+    assert json.loads(printed)["statuses"]["failed"] == 81
+    assert "81 of 82 variants failed" in said
