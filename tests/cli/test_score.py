@@ -117,6 +117,14 @@ def test_dry_run_counts_and_writes_nothing(run: Any, variants: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_standard_input(run: Any, variants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with variants.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        code, printed, _ = run("--vcf", "-", "--out", tmp_path / "out", "--formats", "h5", "--json")
+    assert code == 0
+    assert json.loads(printed)["n_in"] == 82
+
+
 def test_too_few_variants_for_components_is_said(run: Any, genome: Genome, tmp_path: Path) -> None:
     few = small.write_vcf(tmp_path / "few.vcf", small.alleles(genome, 4))
     code, printed, said = run("--vcf", few, "--out", tmp_path / "out", "--json")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
 
 from distal.cli.console import SomeFailed, command_line, emit, progress, say
 from distal.cli.options import Shifts
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
     from distal.scoring.run import Summary
 
 FORMATS = ("h5", "parquet", "tsv", "vcf")
+FileOrStdin = Annotated[Path, Parameter(allow_leading_hyphen=True)]
+"""A path, or ``-``."""
 
 
 def score(
     *,
     model: str,
     fasta: Path,
-    vcf: Path,
+    vcf: FileOrStdin,
     out: Path,
     scores: str = "SAD,SAR",
     tracks: str = "",
