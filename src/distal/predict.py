@@ -135,12 +135,13 @@ def load(
     module, spec, tables = zoo.open_folder(zoo.find(name_or_folder))
     if head not in spec.heads:
         raise InputError(f"{spec.name} has no head {head!r}; it has {', '.join(spec.heads)}")
-    place = _device(device)
+    place = open_device(device)
     table = tables[head] or TrackTable(tuple(Track(i, f"{head}_{i}") for i in range(spec.heads[head])))
     return Predictor(module.to(place).eval(), spec, table, head, place, precision, batch_size)
 
 
-def _device(name: str) -> torch.device:
+def open_device(name: str) -> torch.device:
+    """A device by torch's name for it (cpu, cuda, cuda:1, mps). Raises `InputError` where this machine lacks it."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

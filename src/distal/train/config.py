@@ -104,10 +104,10 @@ def find(name_or_path: str | Path) -> Path:
     """A TOML file, or the recipe of that name which ships with distal. Raises `InputError` when there is neither."""
     path = Path(name_or_path)
     recipes = {recipe.stem: recipe for recipe in sorted(RECIPES.glob("*.toml"))}
-    if path.exists() or str(name_or_path) not in recipes:
-        if not path.is_file():
-            raise InputError(f"there is no training config {path}; give a TOML file or a recipe: {', '.join(recipes)}")
+    if path.is_file():
         return path
+    if str(name_or_path) not in recipes:
+        raise InputError(f"there is no training config {path}; give a TOML file or a recipe: {', '.join(recipes)}")
     return recipes[str(name_or_path)]
 
 

@@ -17,7 +17,7 @@ from distal.data.dataset import Examples
 from distal.errors import InputError
 from distal.models import zoo
 from distal.models.zoo import Spec
-from distal.predict import Predictor
+from distal.predict import Predictor, open_device
 from distal.train import checkpoint
 from distal.train.checkpoint import Progress
 from distal.train.config import Config
@@ -61,9 +61,9 @@ def start(config: Config, data: Path) -> Run:
     Raises `InputError` when the data can't be used, or the folder holds another run.
     """
     torch.manual_seed(config.seed)
-    device = torch.device(config.device)
+    device = open_device(config.device)
     counts = {head: dataset.tracks(data / folder) for head, folder in config.data.items()}
-    spec, crop = _describe(config, counts)
+    spec, crop = describe(config, counts)
     train, valid = (
         {head: dataset.load(data / folder, splits, spec.window.bin_bp) for head, folder in config.data.items()}
         for splits in (config.splits, ["valid"])
@@ -78,7 +78,7 @@ def start(config: Config, data: Path) -> Run:
     return run
 
 
-def _describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
+def describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
     """The finished model's spec, and its architecture set up for the crop."""
     module, describe, _ = zoo.FAMILIES[config.model.family]
     try:

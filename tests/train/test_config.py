@@ -1,0 +1,84 @@
+"""Training configs: what is left out, what is refused, and that every recipe builds its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from distal.errors import InputError
+from distal.models import zoo
+from distal.train import config as configs
+from distal.train import run
+
+LEAST = """
+name = "a"
+steps = 10
+[model]
+family = "enformer"
+[data]
+human = "hg38"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "a.toml"
+    path.write_text(text)
+    return path
+
+
+def test_what_is_left_out_is_enformers_training(tmp_path: Path) -> None:
+    config = configs.read(written(tmp_path, LEAST))
+    chosen = config.optimizer
+    assert (chosen.lr, chosen.warmup, chosen.betas, chosen.eps) == (5e-4, 5000, (0.9, 0.999), 1e-8)
+    assert (chosen.clip, chosen.weight_decay, chosen.schedule) == (0.2, 0.0, "constant")
+    assert (config.precision, config.ema, config.crop, config.splits) == ("fp32", 0.0, None, ["train"])
+    assert config.folder == Path("runs/a")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (LEAST.replace("10", "0"), "steps: "),
+        (LEAST + "[optimizer]\nrate = 1", "optimizer.rate: "),
+        (LEAST.replace('"a"', '"../a"'), "name: "),
+        (LEAST.replace("enformer", "resnet"), "model.family: "),
+        (LEAST.replace('human = "hg38"', ""), "data: "),
+        ("name = ", "not TOML"),
+        ("\0", "not TOML"),
+    ],
+)
+def test_a_wrong_config_names_the_file_and_the_key(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        configs.read(written(tmp_path, text))
+    assert "a.toml" in str(caught.value)
+
+
+def test_a_config_is_found_by_path_or_as_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "enformer-mini").mkdir()
+    assert configs.find("enformer-mini") == configs.RECIPES / "enformer-mini.toml"
+    with pytest.raises(InputError, match=r"no training config nowhere\.toml; give .* a recipe: .*enformer-mini"):
+        configs.find("nowhere.toml")
+    assert configs.find(written(tmp_path, LEAST)) == tmp_path / "a.toml"
+    with pytest.raises(InputError, match="cannot be read"):
+        configs.read(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize("recipe", sorted(configs.RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_describes_a_model(recipe: Path) -> None:
+    config = configs.read(recipe)
+    spec, crop = run.describe(config, dict.fromkeys(config.data, 7))
+    assert config.name == recipe.stem
+    assert spec.heads == dict.fromkeys(config.data, 7)
+    assert crop.window.bin_bp == spec.window.bin_bp
+    assert sum(p.numel() for p in zoo.blank(spec).parameters()) > 1000
+
+
+def test_an_impossible_architecture_is_refused(tmp_path: Path) -> None:
+    config = configs.read(written(tmp_path, LEAST + "[model.architecture]\nwidth = 3"))
+    with pytest.raises(InputError, match=r"\[model.architecture\].*width"):
+        run.describe(config, {"human": 3})
+    config = configs.read(written(tmp_path, LEAST + "[crop]\ninput_bp = 1000\nbins = 2"))
+    with pytest.raises(InputError, match="whole number of bins"):
+        run.describe(config, {"human": 3})
