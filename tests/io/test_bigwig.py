@@ -134,6 +134,20 @@ def test_wide_intervals_are_read_in_pieces(tmp_path: Path, bin_bp: int) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kept", [0.02, 0.3, 0.6, 0.9])
+def test_a_damaged_file_is_no_signal(tmp_path: Path, kept: float) -> None:
+    values = np.random.default_rng(1).random(50_000, dtype=np.float32)
+    bigwig.write(tmp_path / "whole.bw", {"chr1": 100_000}, [(Interval("chr1", 0, 100_000), values, 2)])
+    whole = (tmp_path / "whole.bw").read_bytes()
+    (tmp_path / "cut.bw").write_bytes(whole[: int(len(whole) * kept)])
+    spoiled = bytearray(whole)
+    spoiled[len(whole) // 4 : len(whole) // 2] = bytes(len(whole) // 2 - len(whole) // 4)
+    (tmp_path / "spoiled.bw").write_bytes(bytes(spoiled))
+    for name in ("cut.bw", "spoiled.bw"):
+        with pytest.raises(InputError, match=f"{name} is damaged"):
+            bigwig.read_bins(tmp_path / name, Interval("chr1", 0, 100_000), 10)
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 

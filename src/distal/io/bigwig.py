@@ -11,6 +11,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +32,7 @@ _CHUNK = 1 << 20
 
 def sizes(path: str | Path) -> dict[str, int]:
     """Name -> number of bases of the chromosomes that a bigWig has values for (most writers leave out the others)."""
-    with _open(Path(path)) as file:
+    with _readable(Path(path)), _open(Path(path)) as file:
         return dict(file.chroms())
 
 
@@ -47,7 +48,7 @@ def read_bins(
         raise InputError(f"{interval!r} is not a whole number of bins of {bin_bp} bp")
     sums = np.zeros(interval.width // bin_bp)
     step = max(_CHUNK // bin_bp, 1) * bin_bp
-    with _open(Path(path)) as file:
+    with _readable(Path(path)), _open(Path(path)) as file:
         names = file.chroms()
         chrom = _name(interval.chrom, names, Path(path))
         for start in range(interval.start, interval.end, step):
@@ -64,11 +65,7 @@ def _bases(file: Any, part: Interval, size: int) -> NDArray[np.float64]:
     bases = np.zeros(part.width)
     inside = part.clip(0, size)
     if inside.width:
-        options = {"uncovered": 0.0, "fillna": 0.0, "oob": 0.0}
-        try:
-            values = file.values(inside.chrom, inside.start, inside.end, **options)
-        except pybigtools.BBIReadError as error:
-            raise InputError(f"the bigWig is damaged at {inside!r} ({error}); copy or make it again") from None
+        values = file.values(inside.chrom, inside.start, inside.end, uncovered=0.0, fillna=0.0, oob=0.0)
         bases[inside.start - part.start : inside.end - part.start] = np.nan_to_num(values, nan=0.0)
     return bases
 
@@ -173,7 +170,15 @@ def _open(path: Path) -> Any:
     if _MAGIC not in (int.from_bytes(head, "little"), int.from_bytes(head, "big")):
         raise InputError(f"{path} is not a bigWig file")
     _check_name(path)
+    return pybigtools.open(str(path))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Damage as `InputError`. pybigtools raises `BBIReadError`, or panics (which is no subclass of `Exception`)."""
     try:
-        return pybigtools.open(str(path))
-    except (pybigtools.BBIReadError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error}); copy or make it again") from None
+        yield
+    except BaseException as error:
+        if isinstance(error, pybigtools.BBIReadError) or type(error).__name__ == "PanicException":
+            raise InputError(f"{path} is damaged; copy or make it again") from None
+        raise
