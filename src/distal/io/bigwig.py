@@ -66,7 +66,7 @@ def _bases(file: Any, part: Interval, size: int) -> NDArray[np.float64]:
     inside = part.clip(0, size)
     if inside.width:
         values = file.values(inside.chrom, inside.start, inside.end, uncovered=0.0, fillna=0.0, oob=0.0)
-        bases[inside.start - part.start : inside.end - part.start] = np.nan_to_num(values, nan=0.0)
+        bases[inside.start - part.start : inside.end - part.start] = values
     return bases
 
 
