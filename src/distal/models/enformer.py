@@ -220,7 +220,7 @@ class Enformer(nn.Module):
     def trunk(self, x: Tensor) -> Tensor:
         """One-hot [B, L, 4] -> [B, bins, 2·channels], what the heads read."""
         x = self.tower(self.stem(x.transpose(1, 2))).transpose(1, 2)
-        features = position_features(x.shape[1], self.config.position_features).to(x.device)
+        features = position_features(x.shape[1], self.config.position_features).to(x)
         for block in self.transformer:
             x = block(x, features)
         x = self.final(crop(x, self.config.bins).transpose(1, 2)).transpose(1, 2)

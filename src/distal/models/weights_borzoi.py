@@ -44,13 +44,16 @@ def load_borzoi(
     params = Path(params)
     config, offered = read_params(params)
     dense = file.layers("dense")
-    inside, heads = dense[: 2 * (config.layers + config.upsamplings)], dense[2 * (config.layers + config.upsamplings) :]
+    inside = 2 * (config.layers + config.upsamplings)
+    heads = dense[inside:]
+    if not heads:
+        raise InputError(f"{file.path} has {len(dense)} dense layers, its params.json asks for {inside} and the heads")
     units = [file.tensors.shape(f"{layer}/bias")[-1] for layer in heads]
     names = list(head_names) if head_names is not None else _which_heads(file, units, offered)
-    if not heads or len(set(names)) != len(heads):
+    if len(set(names)) != len(heads):
         raise InputError(f"{file.path} has {len(heads)} heads; {len(set(names))} names were given")
     config = replace(config, gelu=gelu_of(file) or config.gelu, heads=dict(zip(names, units, strict=True)))
-    state = _trunk(file, config, inside)
+    state = _trunk(file, config, dense[:inside])
     for name, layer in zip(names, heads, strict=True):
         state |= file.linear(f"heads.{name}", layer)
     file.demand("BatchNormalization", "epsilon", EPS)

@@ -1,6 +1,6 @@
 """Enformer's published checkpoints: DeepMind's Sonnet object graph and enformer-pytorch's state dict; no other model.
 
-Both store the same modules under different names. `_modules` lists them side by side; one function a source turns
+Both store the same modules under different names. `modules` lists them side by side; one function a source turns
 the arrays of a module into ours. Geometry is read off the shapes.
 """
 
@@ -33,7 +33,7 @@ _ALIASES = {
 _TORCH_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
-class _Module(NamedTuple):
+class Module(NamedTuple):
     """One module that holds weights: its kind, and its name with us, in Sonnet's object graph, in enformer-pytorch."""
 
     kind: str
@@ -42,47 +42,47 @@ class _Module(NamedTuple):
     torch: str
 
 
-def _modules(layers: int, heads: Mapping[str, str], *, attention_pooling: bool) -> Iterator[_Module]:
+def modules(layers: int, heads: Mapping[str, str], *, attention_pooling: bool) -> Iterator[Module]:
     """Every module with weights; `heads` maps our names to the file's."""
     trunk = "module/_trunk/_layers"
-    yield _Module("conv", "stem.0", f"{trunk}/0/_layers/0", "stem.0")
+    yield Module("conv", "stem.0", f"{trunk}/0/_layers/0", "stem.0")
     yield from _conv_block("stem.1.0", f"{trunk}/0/_layers/1/_module", "stem.1.fn")
     if attention_pooling:
-        yield _Module("pool", "stem.2.logits", f"{trunk}/0/_layers/2/_logit_linear", "stem.2.to_attn_logits")
+        yield Module("pool", "stem.2.logits", f"{trunk}/0/_layers/2/_logit_linear", "stem.2.to_attn_logits")
     for i in range(TOWER_BLOCKS):
         ours, sonnet, hf = f"tower.{i}", f"{trunk}/1/_layers/{i}/_layers", f"conv_tower.{i}"
         yield from _conv_block(f"{ours}.0", f"{sonnet}/0", f"{hf}.0")
         yield from _conv_block(f"{ours}.1.0", f"{sonnet}/1/_module", f"{hf}.1.fn")
         if attention_pooling:
-            yield _Module("pool", f"{ours}.2.logits", f"{sonnet}/2/_logit_linear", f"{hf}.2.to_attn_logits")
+            yield Module("pool", f"{ours}.2.logits", f"{sonnet}/2/_logit_linear", f"{hf}.2.to_attn_logits")
     for j in range(layers):
         yield from _transformer_block(f"transformer.{j}", f"{trunk}/2/_layers/{j}/_layers", f"transformer.{j}")
     yield from _conv_block("final", f"{trunk}/4/_layers/0", "final_pointwise.1")
     for ours, theirs in heads.items():
-        yield _Module("linear", f"heads.{ours}", f"module/_heads/{theirs}/_layers/0", f"_heads.{theirs}.0")
+        yield Module("linear", f"heads.{ours}", f"module/_heads/{theirs}/_layers/0", f"_heads.{theirs}.0")
 
 
-def _conv_block(ours: str, sonnet: str, hf: str) -> Iterator[_Module]:
-    yield _Module("batch_norm", f"{ours}.norm", f"{sonnet}/_layers/0", f"{hf}.0")
-    yield _Module("conv", f"{ours}.conv", f"{sonnet}/_layers/2", f"{hf}.2")
+def _conv_block(ours: str, sonnet: str, hf: str) -> Iterator[Module]:
+    yield Module("batch_norm", f"{ours}.norm", f"{sonnet}/_layers/0", f"{hf}.0")
+    yield Module("conv", f"{ours}.conv", f"{sonnet}/_layers/2", f"{hf}.2")
 
 
-def _transformer_block(ours: str, sonnet: str, hf: str) -> Iterator[_Module]:
+def _transformer_block(ours: str, sonnet: str, hf: str) -> Iterator[Module]:
     attention, mlp = f"{sonnet}/0/_module/_layers", f"{sonnet}/1/_module/_layers"
-    yield _Module("layer_norm", f"{ours}.attention_norm", f"{attention}/0", f"{hf}.0.fn.0")
+    yield Module("layer_norm", f"{ours}.attention_norm", f"{attention}/0", f"{hf}.0.fn.0")
     for name, layer, to in (
         ("query", "_q_layer", "to_q"),
         ("keys", "_k_layer", "to_k"),
         ("values", "_v_layer", "to_v"),
         ("positions", "_r_k_layer", "to_rel_k"),
     ):
-        yield _Module("matrix", f"{ours}.attention.{name}", f"{attention}/1/{layer}", f"{hf}.0.fn.1.{to}")
-    yield _Module("linear", f"{ours}.attention.output", f"{attention}/1/_embedding_layer", f"{hf}.0.fn.1.to_out")
-    yield _Module("bias", f"{ours}.attention.content_bias", f"{attention}/1/_r_w_bias", f"{hf}.0.fn.1.rel_content_bias")
-    yield _Module("bias", f"{ours}.attention.position_bias", f"{attention}/1/_r_r_bias", f"{hf}.0.fn.1.rel_pos_bias")
-    yield _Module("layer_norm", f"{ours}.mlp.0", f"{mlp}/0", f"{hf}.1.fn.0")
-    yield _Module("linear", f"{ours}.mlp.1", f"{mlp}/1", f"{hf}.1.fn.1")
-    yield _Module("linear", f"{ours}.mlp.4", f"{mlp}/4", f"{hf}.1.fn.4")
+        yield Module("matrix", f"{ours}.attention.{name}", f"{attention}/1/{layer}", f"{hf}.0.fn.1.{to}")
+    yield Module("linear", f"{ours}.attention.output", f"{attention}/1/_embedding_layer", f"{hf}.0.fn.1.to_out")
+    yield Module("bias", f"{ours}.attention.content_bias", f"{attention}/1/_r_w_bias", f"{hf}.0.fn.1.rel_content_bias")
+    yield Module("bias", f"{ours}.attention.position_bias", f"{attention}/1/_r_r_bias", f"{hf}.0.fn.1.rel_pos_bias")
+    yield Module("layer_norm", f"{ours}.mlp.0", f"{mlp}/0", f"{hf}.1.fn.0")
+    yield Module("linear", f"{ours}.mlp.1", f"{mlp}/1", f"{hf}.1.fn.1")
+    yield Module("linear", f"{ours}.mlp.4", f"{mlp}/4", f"{hf}.1.fn.4")
 
 
 def load_enformer_tf(
@@ -95,14 +95,14 @@ def load_enformer_tf(
     """
     bundle = Bundle(path)
     tensors = Tensors(bundle.prefix, bundle)
-    tensors.ignore(name for name in bundle if not name.startswith(("module/_trunk/", "module/_heads/")))
+    tensors.ignore(name for name in bundle if not name.startswith("module/"))  # save counter, optimiser
     tensors.ignore(name for name in bundle if name.endswith((f"/_counter{_SUFFIX}", f"/_hidden{_SUFFIX}")))
     heads = _heads(tensors, _SONNET_HEAD, head_names)
     layers = count(tensors, "module/_trunk/_layers/2/_layers/{}/_layers/0/_module/_layers/0/scale" + _SUFFIX)
     pooling = "attention" if f"module/_trunk/_layers/0/_layers/2/_logit_linear/w{_SUFFIX}" in tensors else "max"
     state: State = {}
-    for module in _modules(layers, heads, attention_pooling=pooling == "attention"):
-        for ours, theirs, change in _FROM_SONNET[module.kind]:
+    for module in modules(layers, heads, attention_pooling=pooling == "attention"):
+        for ours, theirs, change in FROM_SONNET[module.kind]:
             state[module.ours + ours] = tensors.take(module.sonnet + theirs + _SUFFIX, change)
     config = _config(tensors.source, state, layers, heads, pooling=pooling, input_bp=input_bp, bins=bins)
     return config, tensors.finish(lambda: Enformer(config), state)
@@ -122,8 +122,8 @@ def load_enformer_hf(
     heads = _heads(tensors, _TORCH_HEAD, head_names)
     layers = count(tensors, "transformer.{}.0.fn.0.weight")
     state: State = {}
-    for module in _modules(layers, heads, attention_pooling=True):
-        for ours, theirs, change in _FROM_TORCH[module.kind]:
+    for module in modules(layers, heads, attention_pooling=True):
+        for ours, theirs, change in FROM_TORCH[module.kind]:
             state[module.ours + ours] = tensors.take(module.torch + theirs, change)
     bins = bins or _target_length(path.with_name("config.json"))
     config = _config(path, state, layers, heads, pooling="attention", input_bp=input_bp, bins=bins)
@@ -142,7 +142,7 @@ def _without_batch(x: torch.Tensor) -> torch.Tensor:
     return x.squeeze(0)
 
 
-_FROM_SONNET: dict[str, list[_Part]] = {
+FROM_SONNET: dict[str, list[_Part]] = {
     "conv": [(".weight", "/w", reversed_axes), (".bias", "/b", unchanged)],
     "linear": [(".weight", "/w", reversed_axes), (".bias", "/b", unchanged)],
     "matrix": [(".weight", "/w", reversed_axes)],
@@ -156,7 +156,7 @@ _FROM_SONNET: dict[str, list[_Part]] = {
         (".running_var", "/moving_variance/average", _flat),
     ],
 }
-_FROM_TORCH: dict[str, list[_Part]] = {
+FROM_TORCH: dict[str, list[_Part]] = {
     "conv": [(".weight", ".weight", unchanged), (".bias", ".bias", unchanged)],
     "linear": [(".weight", ".weight", unchanged), (".bias", ".bias", unchanged)],
     "matrix": [(".weight", ".weight", unchanged)],
