@@ -99,7 +99,7 @@ class Predictor:
         return torch.cat(values)
 
     def _forward(self, codes: dna.Codes, chosen: Tensor | None) -> Tensor:
-        indices = torch.from_numpy(np.ascontiguousarray(codes)).to(self.device).flatten().int()
+        indices = torch.from_numpy(np.array(codes)).to(self.device).flatten().int()
         one_hot = self._alphabet.index_select(0, indices).view(*codes.shape, 4)
         with self._arithmetic():
             values: Tensor = self.module(one_hot, self.head)
