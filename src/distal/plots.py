@@ -44,19 +44,13 @@ WRAP_BP = 96
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": SOFT,
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), SOFT),
+    **dict.fromkeys(("axes.labelcolor", "text.color"), INK),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize"), 7.5),
     "axes.linewidth": 0.7,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": SOFT,
-    "ytick.color": SOFT,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
-    "figure.dpi": 100,
     "savefig.dpi": 160,
     "svg.fonttype": "none",
     "svg.hashsalt": "distal",
@@ -75,19 +69,16 @@ class Effects:
     values: NDArray[np.float32]
     codes: Codes
     interval: Interval
-    kind: str
-    """One word: predicted, measured."""
-    label: str
-    """A few words: by which model, of which track; by whom, in which cells."""
+    kind: str  # one word: predicted, measured
+    label: str  # a few words: by which model, of which track; by whom, in which cells
 
     @property
     def importance(self) -> NDArray[np.float64]:
         """Minus the mean effect of replacing each base, [width]; 0 where nothing is known."""
         here = self.codes[:, None] == np.arange(4)
         known = ~here & ~np.isnan(self.values)
-        total = np.where(known, self.values, 0).sum(axis=1, dtype=np.float64)
-        mean: NDArray[np.float64] = -total / np.maximum(known.sum(axis=1), 1)
-        return mean
+        total: NDArray[np.float64] = np.where(known, self.values, 0).sum(axis=1, dtype=np.float64)
+        return -total / np.maximum(known.sum(axis=1), 1)
 
     def over(self, part: Interval) -> Effects:
         """The bases of `part`."""
@@ -110,9 +101,6 @@ def save(figure: Figure, path: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-# --- tracks
-
-
 def tracks(signal: Tracks, title: str = "", genes: Genes | None = None, marks: Sequence[Interval] = ()) -> Figure:
     """One panel a track, genes below, `marks` shaded: signal over its interval."""
     with _style():
@@ -121,7 +109,8 @@ def tracks(signal: Tracks, title: str = "", genes: Genes | None = None, marks: S
             _area(axis, signal, i, ASSAYS.get(row.assay, SOFT))
             _name(axis, row.description or row.name)
             axis.set_ylim(bottom=min(0, float(signal.values[:, i].min())))
-            _shade(axis, marks)
+            for mark in marks:
+                axis.axvspan(mark.start, mark.end, color="#F0E442", alpha=0.45, lw=0, zorder=0)
         _finish(figure, axes, signal.interval, title)
     return figure
 
@@ -134,11 +123,12 @@ def alleles(ref: Tracks, alt: Tracks, variant: Variant, title: str = "", genes: 
         for i, row in enumerate(ref.table.rows):
             both, difference = axes[2 * i], axes[2 * i + 1]
             _area(both, ref, i, REF)
-            _line(both, alt, i, ALT)
+            _steps(both, alt, i, color=ALT, lw=1.1, baseline=None)
             both.set_ylim(bottom=0)
             _name(both, row.description or row.name)
             _area(difference, change, i, ALT)
-            _symmetric(difference, change.values[:, i])
+            limit = max(1.25 * float(np.abs(change.values[:, i]).max()), 1e-6)  # or rounding would fill the panel
+            difference.set_ylim(-limit, limit)
             difference.axhline(0, color=SOFT, lw=0.6)
             _name(difference, "ALT \u2212 REF", weight="normal")
             for axis in (both, difference):
@@ -150,7 +140,7 @@ def alleles(ref: Tracks, alt: Tracks, variant: Variant, title: str = "", genes: 
 
 def _panels(count: int, interval: Interval, genes: Genes | None, inches: float) -> tuple[Figure, list[Axes]]:
     """`count` panels above each other and one for genes where there are some, sharing the axis of positions."""
-    shown = {name: exons for name, exons in (genes or {}).items() if any(interval.overlaps(exon) for exon in exons)}
+    shown = {name: exons for name, exons in (genes or {}).items() if interval.overlaps(_body(exons))}
     lanes = _lanes(shown, interval)
     heights = [inches] * count + ([0.26 * len(lanes) + 0.1] if lanes else [])
     figure = Figure(figsize=(10, sum(heights) + 0.9), layout="constrained")
@@ -168,30 +158,16 @@ def _panels(count: int, interval: Interval, genes: Genes | None, inches: float) 
 
 
 def _area(axis: Axes, signal: Tracks, column: int, colour: str) -> None:
-    axis.stairs(signal.values[:, column], _edges(signal), fill=True, color=colour, lw=0, alpha=0.85)
+    _steps(axis, signal, column, fill=True, color=colour, lw=0, alpha=0.85)
 
 
-def _line(axis: Axes, signal: Tracks, column: int, colour: str) -> None:
-    axis.stairs(signal.values[:, column], _edges(signal), color=colour, lw=1.1, baseline=None)
-
-
-def _edges(signal: Tracks) -> NDArray[np.int64]:
-    return np.arange(len(signal.values) + 1) * signal.bin_bp + signal.interval.start
+def _steps(axis: Axes, signal: Tracks, column: int, **style: Any) -> None:
+    edges = np.arange(len(signal.values) + 1) * signal.bin_bp + signal.interval.start
+    axis.stairs(signal.values[:, column], edges, **style)
 
 
 def _name(axis: Axes, text: str, weight: str = "bold") -> None:
     axis.set_title(text, loc="left", fontsize=8, fontweight=weight, pad=2.5)
-
-
-def _symmetric(axis: Axes, values: NDArray[np.float32]) -> None:
-    """Limits with 0 in the middle, never so tight that noise fills the panel."""
-    limit = max(float(np.abs(values).max()) * 1.25, 1e-6)
-    axis.set_ylim(-limit, limit)
-
-
-def _shade(axis: Axes, marks: Sequence[Interval]) -> None:
-    for mark in marks:
-        axis.axvspan(mark.start, mark.end, color="#F0E442", alpha=0.45, lw=0, zorder=0)
 
 
 def _key(axis: Axes, colours: Mapping[str, str]) -> None:
@@ -253,10 +229,11 @@ def _positions(axis: Axes, interval: Interval) -> None:
     """Limits of `interval`; ticks in the middle of round positions, counted from 1, with thousands separators."""
     axis.set_xlim(interval.start, interval.end)
     steps = MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10]).tick_values(interval.start, interval.end)
-    rounds = [Interval.from_one_based(interval.chrom, int(step), int(step)) for step in steps if step >= 1]
-    inside = [base for base in rounds if interval.contains(base)]
-    axis.set_xticks([base.start + 0.5 for base in inside])
-    axis.set_xticklabels([base.to_ucsc().partition(":")[2].partition("-")[0] for base in inside])
+    rounds = {
+        f"{step:,.0f}": Interval.from_one_based(interval.chrom, int(step), int(step)) for step in steps if step > 0
+    }
+    shown = {text: base.start + 0.5 for text, base in rounds.items() if interval.contains(base)}
+    axis.set_xticks(list(shown.values()), list(shown))
 
 
 # --- logos and mutagenesis

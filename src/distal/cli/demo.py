@@ -1,0 +1,332 @@
+"""`distal demo`: every verb once, on the HNF4A locus with the models that ship with distal; knows paths and captions.
+
+Each step is a command line that the user could type, run in this process; its words are printed before it starts.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json as json_text
+import os
+import platform
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distal.cli.console import command_line, duration, say
+from distal.coords import Interval, Variant
+from distal.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from distal.dna import Codes
+    from distal.io.fasta import Genome
+    from distal.plots import Effects
+    from distal.predict import Predictor
+    from distal.tracks import Tracks
+
+DATA = Path(__file__).parent.parent / "demo"
+FASTA, VCF = DATA / "GRCh37_chr20_HNF4A.fa.gz", DATA / "variants.vcf"
+MODELS = ("enformer-mini", "basenji2-mini")
+LOCUS = "chr20:42,950,001-43,080,048"
+PROMOTER = "chr20:42,984,160-42,984,444"
+SHOWN = "chr20:42984307:T>C"
+"""The strongest substitution of the promoter in the measurement."""
+SIGNAL = "assay=DNASE biosample=HepG2"
+READ = "assay=DNASE,CAGE"
+TAGS = 10
+"""Barcodes below which Kircher et al. do not trust a measured effect."""
+
+
+def demo(*, out: Path = Path("distal-demo"), json: bool = False) -> None:
+    """The whole way on a real human locus, with the models that ship with distal: minutes on a laptop, no network.
+
+    For each model: scores the known variants around the diabetes gene HNF4A (HDF5, components, Parquet, annotated VCF),
+    predicts tracks (bigWig), draws REF against ALT, and replaces every base of the gene's P2 promoter, beside what an
+    experiment measured (Kircher et al. 2019). Run it twice: the second run finds the scores of the first.
+
+    Parameters
+    ----------
+    out
+        Folder for everything; made if need be.
+    json
+        Print the report as JSON instead of tables.
+    """
+    started = time.monotonic()
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is not a folder; give another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    models = {name: _one_model(name, out / name) for name in MODELS}
+    report = {**_provenance(), "seconds": round(time.monotonic() - started, 1), "models": models}
+    _write_report(report, out / "report.json")
+    if json:
+        print(json_text.dumps(report, indent=2))  # noqa: T201
+    else:
+        _show(report, out)
+
+
+def _one_model(name: str, folder: Path) -> dict[str, Any]:
+    """Every step for one model; returns what the report says of it."""
+    folder.mkdir(exist_ok=True)
+    steps = _Steps(["--model", name, "--fasta", str(FASTA)])
+    scored = steps.run("score", vcf=VCF, out=folder, formats="h5,parquet,tsv,vcf", rc=True)
+    steps.run("predict", regions=LOCUS, tracks=SIGNAL, out=folder / "locus.bw", rc=True)
+    steps.run("predict", regions=LOCUS, tracks=READ, out=folder / "locus.h5", rc=True)
+    steps.run("ism", region=PROMOTER, tracks=READ, out=folder / "promoter.h5", rc=True)
+    with steps.timed("figures"):
+        correlations = _draw(name, folder)
+    return {
+        "statuses": scored["statuses"],
+        "n_in": scored["n_in"],
+        "pearson_predicted_measured": correlations,
+        "effects": _effects(folder),
+        "seconds": steps.seconds,
+        "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()),
+    }
+
+
+@dataclass
+class _Steps:
+    """Runs verbs with some options in common, says what it runs, and keeps how long each took."""
+
+    common: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, verb: str, **options: str | Path | bool) -> dict[str, Any]:
+        """Run one verb and return what it prints with --json."""
+        from distal.cli import main
+
+        words = [verb, *self.common]
+        for key, value in options.items():
+            words += [f"--{key}"] if value is True else [f"--{key}", str(value)]
+        say(f"$ distal {shlex.join(words)}")
+        with self.timed(f"{verb} {Path(str(options['out'])).name}"), redirect_stdout(io.StringIO()) as printed:
+            code = main([*words, "--json"])
+        if code != 0:
+            raise RuntimeError(f"the step `distal {verb}` of the demo ended with code {code}")
+        result: dict[str, Any] = json_text.loads(printed.getvalue())
+        return result
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Note the seconds of what happens inside."""
+        started = time.monotonic()
+        yield
+        self.seconds[name] = round(time.monotonic() - started, 1)
+
+
+# --- figures
+
+
+def _draw(model: str, folder: Path) -> dict[str, float]:
+    """All pictures of one model; returns Pearson's r of predicted with measured effects, by assay."""
+    from distal import plots
+    from distal.io import mutagenesis, predictions
+
+    genes = _genes()
+    promoter = Interval.from_ucsc(PROMOTER)
+    (locus,) = predictions.read(folder / "locus.h5")
+    plots.save(plots.tracks(locus.select(SIGNAL), f"{model}: the HNF4A locus", genes, [promoter]), folder / "locus.png")
+    _draw_alleles(model, folder)
+    made = mutagenesis.read(folder / "promoter.h5")
+    measured = _measured(made.codes, promoter)
+    correlations = {}
+    for assay in ("DNASE", "CAGE"):
+        chosen = [i for i, row in enumerate(made.table.rows) if row.assay == assay]
+        label = f"{model}, mean of {len(chosen)} {assay} tracks"
+        predicted = plots.Effects(made.values[:, :, chosen].mean(axis=2), made.codes, promoter, "predicted", label)
+        correlations[assay] = _compare(predicted, measured, folder, assay)
+    return correlations
+
+
+def _compare(predicted: Effects, measured: Effects, folder: Path, assay: str) -> float:
+    """Both maps and their scatter plot for one assay; returns Pearson's r over the substitutions measured."""
+    import numpy as np
+
+    from distal import plots
+
+    known = ~np.isnan(measured.values)
+    x, y = measured.values[known], predicted.values[known]
+    title = "HNF4A P2 promoter: every substitution, predicted and measured"
+    plots.save(plots.mutagenesis([predicted, measured], title), folder / f"promoter_{assay}.png")
+    axes = ("measured log2 effect (HEK293T, Kircher 2019)", f"predicted log2 fold\n({predicted.label})")
+    plots.save(
+        plots.scatter(y, x, axes, _named(known, predicted.interval), "HNF4A P2 promoter"),
+        folder / f"scatter_{assay}.png",
+    )
+    return round(float(np.corrcoef(x, y)[0, 1]), 3)
+
+
+def _draw_alleles(model: str, folder: Path) -> None:
+    """REF and ALT of the strongest measured substitution, 6 kb on either side."""
+    from distal import plots
+    from distal.io.fasta import Genome
+    from distal.predict import load
+
+    predictor, genome, variant = load(model), Genome(FASTA), Variant.parse(SHOWN)
+    ref, alt = _both_alleles(predictor, genome, variant)
+    near = predictor.window.bins_touching(variant.interval.resize(12_000), ref.interval)
+    edges = [ref.interval.start + edge * ref.bin_bp for edge in (near.start, near.stop)]
+    part = Interval(ref.interval.chrom, *edges)
+    figure = plots.alleles(ref.over(part), alt.over(part), variant, f"{model}: {SHOWN}, HNF4A P2 promoter", _genes())
+    plots.save(figure, folder / "alleles.png")
+
+
+def _both_alleles(predictor: Predictor, genome: Genome, variant: Variant) -> tuple[Tracks, Tracks]:
+    """REF's and ALT's signal over one window, both strands averaged, ALT on REF's bins."""
+    from distal.predict import averaged
+    from distal.scoring.alleles import haplotypes
+    from distal.tracks import Tracks
+
+    pair = haplotypes(genome, predictor.window, variant)
+    table = predictor.tracks.select(SIGNAL)
+    ref, alt = (averaged(predictor, codes[None], True, channels=table.channels)[0] for codes in (pair.ref, pair.alt))
+    place = predictor.window.output_of(pair.interval)
+    bin_bp = predictor.window.bin_bp
+    return (
+        Tracks(ref.cpu().numpy(), table, place, bin_bp),
+        Tracks(pair.realign(alt, ref).cpu().numpy(), table, place, bin_bp),
+    )
+
+
+# --- the demo's own data
+
+
+def _genes() -> dict[str, list[Interval]]:
+    """Exons by gene name."""
+    from distal.io import bed
+
+    genes: dict[str, list[Interval]] = {}
+    for row in bed.read(DATA / "exons.bed"):
+        genes.setdefault(row.name, []).append(row.interval)
+    return genes
+
+
+def _measured(codes: Codes, promoter: Interval) -> Effects:
+    """Measured effects of the substitutions with enough barcodes, NaN elsewhere."""
+    import numpy as np
+
+    from distal.plots import LETTERS, Effects
+
+    values = np.full((promoter.width, len(LETTERS)), np.nan, dtype=np.float32)
+    with (DATA / "measured.tsv").open() as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            if row["alt"] in LETTERS and int(row["tags"]) >= TAGS:
+                variant = Variant.from_vcf(row["chrom"], int(row["pos"]), row["ref"], row["alt"])
+                values[variant.start - promoter.start, LETTERS.index(variant.alt)] = float(row["effect"])
+    return Effects(values, codes, promoter, "measured", "Kircher et al. 2019, HEK293T")
+
+
+def _disease_variants() -> dict[str, Variant]:
+    """The promoter variants found in families with diabetes of the young, by their name in HNF4A."""
+    from distal.io import vcf
+
+    return {row.name.partition(":")[2]: row.variant() for row in vcf.read(VCF) if row.name.startswith("HNF4A:")}
+
+
+def _named(known: NDArray[np.bool_], promoter: Interval) -> dict[str, int]:
+    """Place of each disease variant among the substitutions that are `known` [width, 4]."""
+    from distal.plots import LETTERS
+
+    order = known.cumsum().reshape(known.shape) - 1
+    return {
+        name: int(order[variant.start - promoter.start, LETTERS.index(variant.alt)])
+        for name, variant in _disease_variants().items()
+    }
+
+
+def _effects(folder: Path) -> list[dict[str, Any]]:
+    """Some of the scored variants, with the score on HepG2's DNase track."""
+    from distal.io.scores import Scores
+
+    named = {str(variant): name for name, variant in _disease_variants().items()}
+    wanted = {**named, SHOWN: "strongest measured", "chr20:42980519:C>T": "rs1884614, type 2 diabetes"}
+    with Scores(folder / "scores" / "chr20.h5") as scores:
+        block = scores.read(slice(None), ["SAD"])
+        (column,) = (i for i, row in enumerate(scores.table.rows) if row.description == "DNASE:HepG2")
+    found = []
+    for row, values in zip(block.rows, block.values["SAD"], strict=True):
+        text = f"{row.chrom}:{row.pos}:{row.ref}>{row.alt}"
+        if text in wanted:
+            found.append({"variant": text, "what": wanted[text], "SAD": round(float(values[column]), 4)})
+    return found
+
+
+# --- the report
+
+
+def _provenance() -> dict[str, Any]:
+    """What ran, on what."""
+    import distal
+    from distal.models import zoo
+
+    return {
+        "distal": distal.__version__,
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "command": command_line(),
+        "data_sha256": {path.name: _sha256(path) for path in sorted(DATA.iterdir()) if path.is_file()},
+        "weights_sha256": {name: zoo.read_spec(zoo.find(name)).weights_sha256 for name in MODELS},
+        "measured": "Kircher et al. 2019, Nature Communications 10:3583, doi:10.1038/s41467-019-11526-w (CC BY 4.0)",
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _write_report(report: Mapping[str, Any], path: Path) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("w") as file:
+        json_text.dump(report, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+CAPTIONS = {
+    "scores/chr20.h5": "SAD and SAR of every variant on every track",
+    "pcs/chr20.tsv.gz": "principal components, tabix-indexed",
+    "locus.bw": "predicted DNase signal of HepG2, for a genome browser",
+    "locus.png": "the same, drawn",
+    "alleles.png": f"REF and ALT of {SHOWN}",
+    "promoter_DNASE.png": "every substitution of the promoter, predicted and measured",
+    "scatter_DNASE.png": "the same as a scatter plot",
+}
+
+
+def _show(report: Mapping[str, Any], out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    models: Mapping[str, Mapping[str, Any]] = report["models"]
+    console = Console(highlight=False)
+    table = Table(title="HNF4A's P2 promoter and the variants around it", title_justify="left")
+    for column in ("", *models):
+        table.add_column(column, justify="left" if not column else "right")
+    table.add_row("variants scored, of", *(f"{m['statuses']['scored']} of {m['n_in']}" for m in models.values()))
+    for assay in ("DNASE", "CAGE"):
+        values = (m["pearson_predicted_measured"][assay] for m in models.values())
+        table.add_row(f"Pearson r with the measurement, {assay}", *(f"{value:+.3f}" for value in values))
+    for rows in zip(*(m["effects"] for m in models.values()), strict=True):
+        label = f"SAD on HepG2 DNase, {rows[0]['variant']} ({rows[0]['what']})"
+        table.add_row(label, *(f"{row['SAD']:+.4f}" for row in rows))
+    table.add_row("time", *(duration(sum(m["seconds"].values())) for m in models.values()))
+    console.print(table)
+    files = Table(title=f"in {out}/<model>/", title_justify="left", show_header=False, box=None)
+    for name, caption in CAPTIONS.items():
+        files.add_row(name, caption)
+    console.print(files)
+    console.print(f"everything else, and what it was made of: {out}/report.json ({duration(report['seconds'])} in all)")
