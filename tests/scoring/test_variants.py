@@ -217,6 +217,23 @@ def test_batch_size_changes_nothing_to_speak_of(predictor: Predictor, genome: Ge
         np.testing.assert_allclose(values(tmp_path / str(size)), values(tmp_path / "1"), rtol=1e-3, atol=2e-5)
 
 
+def test_progress_counts_every_row_once(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:
+    rows = small.rows(*small.alleles(genome, 150), ("chr1", 0, "A", "C"))
+    for _ in range(2):  # scored, then found
+        seen: list[int] = []
+        score_variants(predictor, genome, rows, tmp_path, progress=seen.append)
+        assert sum(seen) == 151
+    assert max(seen) <= runs.PART_ROWS
+
+
+def test_bf16_scores_too(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:
+    same = genome.fetch(Interval.from_one_based("chr1", 50, 52))
+    rows = small.rows(("chr1", 50, same, same), *small.alleles(genome, 40))
+    summary = score_variants(replace(predictor, precision="bf16"), genome, rows, tmp_path)
+    assert (summary.statuses["scored"], summary.facts["precision"]) == (41, "bf16")
+    assert (values(tmp_path)[0] == 0).all()
+
+
 def test_a_run_stopped_anywhere_ends_the_same(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:
     some = small.alleles(genome, 400)
     rows = small.rows(*some[:300], *some[200:])  # with duplicates that lie in earlier parts
@@ -236,7 +253,7 @@ def test_a_run_stopped_anywhere_ends_the_same(predictor: Predictor, genome: Geno
         with pytest.raises(Stopped):
             score_variants(predictor, genome, rows, tmp_path / "cut", progress=stopping)
     done = len(list((tmp_path / "cut" / ".parts").glob("0*.h5")))
-    assert done == -(-450 // runs.PART_ROWS)
+    assert done == 450 // runs.PART_ROWS
     score_variants(predictor, genome, iter(rows), tmp_path / "cut", command="distal score")
     assert digests(tmp_path / "cut") == digests(tmp_path / "whole")
     assert not (tmp_path / "cut" / ".parts").exists()

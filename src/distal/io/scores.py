@@ -96,7 +96,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
+        temporary.write_bytes(b"")
+        mode = temporary.stat().st_mode  # what the umask gives; safetensors would leave the file to its owner alone
         yield temporary
+        temporary.chmod(mode)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -16,8 +16,9 @@ import hashlib
 import json
 import shutil
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ class Part:
         """Whether row `i` has the allele of an earlier row."""
         return self.firsts[i] != self.places[i]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of what the rows say."""
         lines = "".join(f"{row.chrom}\t{row.pos}\t{row.name}\t{row.ref}\t{row.alt}\n" for row in self.rows)
@@ -132,17 +133,27 @@ class Run:
         _write_json(begun, self._facts)
         return None
 
-    def add(self, part: Part, score: Callable[[Part], Block]) -> None:
-        """Score `part` and keep the result, unless an earlier run did. Parts come in order, each once."""
+    def has(self, part: Part) -> bool:
+        """Whether an earlier run scored `part`. To be asked of every part once, in order."""
         digest = part.digest
         self._digest.update(digest.encode())
         self._n += len(part.rows)
-        if self._known is None and not self._has(part.number, digest):
-            block = score(part)
-            attributes = {"rows_sha256": digest, "firsts": np.array(part.firsts, dtype=np.int64)}
-            layout = self._layout(len(block.rows), scores.text_widths(block.rows), attributes)
-            with scores.write(self._path(part.number), layout) as writer:
-                writer.append(block)
+        if self._known is not None:
+            return True
+        path = self._path(part.number)
+        if not path.is_file():
+            return False
+        with scores.Scores(path) as kept:
+            if kept.attributes["rows_sha256"] != digest:
+                raise InputError(f"{self.out} holds an unfinished run on other variants; give another folder")
+        return True
+
+    def keep(self, part: Part, block: Block) -> None:
+        """Write what came of `part`; from here on it need not be scored again."""
+        attributes = {"rows_sha256": part.digest, "firsts": np.array(part.firsts, dtype=np.int64)}
+        layout = self._layout(len(block.rows), scores.text_widths(block.rows), attributes)
+        with scores.write(self._path(part.number), layout) as writer:
+            writer.append(block)
 
     def finish(self, command: str = "") -> Summary:
         """Merge the parts into a file per chromosome, write the summary, delete the parts."""
@@ -198,15 +209,6 @@ class Run:
 
     def _path(self, number: int) -> Path:
         return self._parts / f"{number:08d}.h5"
-
-    def _has(self, number: int, digest: str) -> bool:
-        path = self._path(number)
-        if not path.is_file():
-            return False
-        with scores.Scores(path) as part:
-            if part.attributes["rows_sha256"] != digest:
-                raise InputError(f"{self.out} holds an unfinished run on other variants; give another folder")
-        return True
 
 
 class _Shape:

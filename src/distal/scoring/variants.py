@@ -60,10 +60,12 @@ def score_variants(
     """
     recipe = Recipe(predictor, genome, named(scores), query, rc, tuple(shifts), dtype)
     run = Run(Path(out), recipe.facts(), recipe.table, [scorer.name for scorer in recipe.scorers])
+    advance = progress or (lambda n: None)
     for part in parts(rows):
-        run.add(part, recipe.score)
-        if progress is not None:
-            progress(len(part.rows))
+        if run.has(part):
+            advance(len(part.rows))
+        else:
+            run.keep(part, recipe.score(part, advance))
     return run.finish(command)
 
 
@@ -118,12 +120,13 @@ class Recipe:
             "dtype": self.dtype,
         }
 
-    def score(self, part: Part) -> Block:
+    def score(self, part: Part, advance: Progress) -> Block:
         """The rows of `part` with their statuses and scores; NaN where there is none (and, as yet, in duplicates)."""
         statuses = _statuses(self.genome, self.predictor.window, part)
         shape = (len(self.scorers), len(part.rows), len(self.table))
         values = np.full(shape, np.nan, dtype=self.dtype)
         wanted = [i for i, status in enumerate(statuses) if status == SCORED]
+        advance(len(part.rows) - len(wanted))
         for batch in self._batches(wanted):
             scored = self.score_batch([part.rows[i].variant() for i in batch])
             for i, numbers in zip(batch, scored, strict=True):
@@ -131,6 +134,7 @@ class Recipe:
                     values[:, i] = clipped(numbers, self.dtype)
                 else:
                     statuses[i] = FAILED
+            advance(len(batch))
         rows = [
             ScoreRow(row.chrom, row.pos, row.name, row.ref, row.alt, status)
             for row, status in zip(part.rows, statuses, strict=True)
@@ -151,6 +155,7 @@ class Recipe:
         place = {key: i for i, (key, _) in enumerate(sequences)}
         codes = np.stack([codes for _, codes in sequences])
         signal = averaged(self.predictor, codes, self.rc, self.shifts, self.table.channels)
+        signal = signal.cpu() if signal.device.type == "mps" else signal  # Apple's GPUs have no float64 to sum in
         results = []
         for pair in made:
             ref, alt = signal[place[pair.ref.tobytes()]], signal[place[pair.alt.tobytes()]]
