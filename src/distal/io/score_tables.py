@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pysam
 
 from distal.io.scores import Block, Matrix, ScoreRow, replacing
 from distal.tracks import TrackTable
@@ -24,20 +23,31 @@ def write_tsv(path: Path, names: Sequence[str], blocks: Iterable[tuple[Sequence[
     `blocks` gives rows sorted by chromosome and POS (1-based) with their values [rows, names]; six digits are written.
     Returns the number of rows. The index is .tbi, or .csi where a position lies beyond 2^29.
     """
-    count, end, last = 0, 0, ("", 0)
+    import pysam
+
+    count, end = 0, 0
     with replacing(path) as temporary:
         with pysam.BGZFile(str(temporary), "wb", None) as file:
             file.write(_line(("#CHROM", "POS", "ID", "REF", "ALT", *names)))
-            for rows, values in blocks:
-                for row, cells in zip(rows, values.tolist(), strict=True):
-                    if row[:2] < last:
-                        raise ValueError(f"{path}: {row.chrom}:{row.pos} comes after {last}; rows must be sorted")
-                    numbers = (f"{cell:.6g}" for cell in cells)
-                    file.write(_line((row.chrom, str(row.pos), row.name, row.ref, row.alt, *numbers)))
-                    last, end = row[:2], max(end, row.pos)
-                count += len(rows)
+            for row, cells in _in_order(blocks, path):
+                numbers = (f"{cell:.6g}" for cell in cells)
+                file.write(_line((row.chrom, str(row.pos), row.name, row.ref, row.alt, *numbers)))
+                count, end = count + 1, max(end, row.pos)
         _index(temporary, path, csi=end > _TBI_END)
     return count
+
+
+def _in_order(
+    blocks: Iterable[tuple[Sequence[ScoreRow], Matrix]], path: Path
+) -> Iterator[tuple[ScoreRow, list[float]]]:
+    """The rows one by one, checked to be sorted."""
+    last = ("", 0)
+    for rows, values in blocks:
+        for row, cells in zip(rows, values.tolist(), strict=True):
+            if row[:2] < last:
+                raise ValueError(f"{path}: {row.chrom}:{row.pos} comes after {last[1]}; rows must be sorted")
+            last = row[:2]
+            yield row, cells
 
 
 def _line(cells: Iterable[str]) -> bytes:
@@ -46,6 +56,8 @@ def _line(cells: Iterable[str]) -> bytes:
 
 def _index(made: Path, final: Path, csi: bool) -> None:
     """Index `made` under the name of `final`, after clearing `final` away: no index ever lies beside other data."""
+    import pysam
+
     pysam.tabix_index(str(made), force=True, seq_col=0, start_col=1, end_col=1, meta_char="#", zerobased=False, csi=csi)
     suffix = ".csi" if csi else ".tbi"
     for stale in ("", ".csi", ".tbi"):
