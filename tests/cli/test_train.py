@@ -79,6 +79,18 @@ def test_train_then_evaluate(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert "tiny, mouse, test: 2 windows, 32 bins of 128 bp, both strands" in printed.err
 
 
+def test_a_finished_run_is_told_again_and_no_steps_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(folder, "run", "--steps", "2")) == 0
+    capsys.readouterr()
+    assert main(command(folder, "run", "--steps", "2", "--json")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["model"], result["validations"]) == (str(folder / "run" / "tiny"), [])
+    assert main(command(folder, "run", "--steps", "0")) == 2
+    assert "tiny: steps: " in capsys.readouterr().err
+
+
 def test_mistakes_are_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(folder / "other.toml")]) == 2
     assert main(["train", str(folder / "tiny.toml"), "--data", str(folder / "hg"), "--out", str(folder / "run")]) == 2
@@ -92,7 +104,7 @@ def test_a_process_killed_at_any_time_goes_on_to_the_same_end(folder: Path) -> N
     program = [sys.executable, "-c", "import sys; from distal.cli import main; sys.exit(main(sys.argv[1:]))"]
     assert main(command(folder, "straight")) == 0
     log = folder / "killed" / "log.jsonl"
-    for lines in (7, 19, 33):
+    for lines in (9, 31):
         process = subprocess.Popen(
             [*program, *command(folder, "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )

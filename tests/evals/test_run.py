@@ -58,11 +58,11 @@ def test_it_is_numpys_correlation_over_all_bins(predictor: Predictor, data: Path
     assert (result.windows, result.bins, result.bin_bp, result.rc) == (3, 48, 128, rc)
     r = [np.corrcoef(p[:, i], t[:, i])[0, 1] for i in range(3)]
     r2 = 1 - ((t - p) ** 2).sum(axis=0) / ((t - t.mean(axis=0)) ** 2).sum(axis=0)
-    assert [track.pearson for track in result.tracks] == pytest.approx(r, abs=1e-6)
-    assert [track.r2 for track in result.tracks] == pytest.approx(r2, rel=1e-5)
+    assert [track.pearson for track in result.tracks] == pytest.approx(r, abs=1e-5)
+    assert [track.r2 for track in result.tracks] == pytest.approx(r2, rel=1e-4)
     assert [(a.assay, a.tracks) for a in result.assays] == [("CAGE", 2), ("DNASE", 1)]
-    assert [a.pearson for a in result.assays] == pytest.approx([(r[0] + r[1]) / 2, r[2]], abs=1e-6)
-    assert result.pearson == pytest.approx(np.mean(r), abs=1e-6)
+    assert [a.pearson for a in result.assays] == pytest.approx([(r[0] + r[1]) / 2, r[2]], abs=1e-5)
+    assert result.pearson == pytest.approx(np.mean(r), abs=1e-5)
     assert [(track.channel, track.name, track.biosample) for track in result.tracks][2] == (2, "dnase", "HepG2")
 
 

@@ -311,7 +311,9 @@ def test_a_missing_shard_is_noticed(tmp_path: Path) -> None:
         list(tfrecords.read(data, "test"))
 
 
-@pytest.mark.parametrize("line", ["chr1\t0\t31\ttest", "chr1 0 32 test", "chr1\tzero\t32\ttest", "chr1\t0\t32"])
+@pytest.mark.parametrize(
+    "line", ["chr1\t0\t31\ttest", "chr1\t32\t0\ttest", "chr1 0 32 test", "chr1\tzero\t32\ttest", "chr1\t0\t32"]
+)
 def test_a_bad_line_of_sequences_bed_is_named(tmp_path: Path, line: str) -> None:
     data = folder(tmp_path, {"test-0.tfr": EMPTY_SHARD})
     (data / "sequences.bed").write_text(f"chr1\t0\t32\ttrain\n{line}\n")

@@ -35,7 +35,7 @@ def test_everything_comes_back(tmp_path: Path, data: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 5}, {"batch": 3}, {"ema": 0.5}, {"optimizer": {"lr": 1e-3}}, {"splits": ["train", "valid"]}],
+    [{"seed": 5}, {"batch": 3}, {"ema": 0.5}, {"optimizer": {"lr": 1e-3}}, {"splits": ["train", "test"]}],
     ids=lambda change: next(iter(change)),
 )
 def test_another_config_is_refused(tmp_path: Path, data: Path, change: dict[str, object]) -> None:

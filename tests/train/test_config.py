@@ -44,6 +44,7 @@ def test_what_is_left_out_is_enformers_training(tmp_path: Path) -> None:
         (LEAST.replace('"a"', '"../a"'), "name: "),
         (LEAST.replace("enformer", "resnet"), "model.family: "),
         (LEAST.replace('human = "hg38"', ""), "data: "),
+        (LEAST.replace("steps", 'splits = ["train", "valid"]\nsteps'), "cannot choose by it"),
         ("name = ", "not TOML"),
         ("\0", "not TOML"),
     ],
@@ -52,6 +53,22 @@ def test_a_wrong_config_names_the_file_and_the_key(tmp_path: Path, text: str, wo
     with pytest.raises(InputError, match=words) as caught:
         configs.read(written(tmp_path, text))
     assert "a.toml" in str(caught.value)
+
+
+def test_values_are_changed_as_strictly_as_they_are_read(tmp_path: Path) -> None:
+    config = configs.read(written(tmp_path, LEAST))
+    assert configs.changed(config, steps=7, out="there").model_dump() == {
+        **config.model_dump(),
+        "steps": 7,
+        "out": "there",
+    }
+    with pytest.raises(InputError, match="a: steps: "):
+        configs.changed(config, steps=0)
+
+
+def test_training_on_the_validation_windows_is_allowed_when_the_last_weights_are_kept(tmp_path: Path) -> None:
+    text = LEAST.replace("steps", 'splits = ["train", "valid"]\nsteps') + '[validation]\nkeep = "last"'
+    assert configs.read(written(tmp_path, text)).splits == ["train", "valid"]
 
 
 def test_a_config_is_found_by_path_or_as_a_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import distal
 from distal import dna
 from distal.data import dataset
 from distal.errors import InputError
+from distal.io import tfrecords
 from distal.train import log, loop
 from distal.train.config import Config
 from distal.train.log import Line
@@ -192,6 +194,19 @@ def test_which_weights_become_the_model(tmp_path: Path, data: Path, keep: str) -
     best = max(validations, key=lambda line: line["score"])["step"] if keep == "best" else 6
     assert json.loads((folder / "config.json").read_text())["provenance"]["steps"] == best
     assert validations[-1]["best_step"] == best
+
+
+def test_an_assay_that_never_changes_is_null_in_a_log_that_stays_json(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    tiny.folder(data / "hg")
+    flat = [replace(tiny.example(i), targets=tiny.example(i).targets * np.float32([1, 1, 0])) for i in (6, 7)]
+    tfrecords.write(data / "hg" / "tfrecords" / "valid-0.tfr", flat)
+    out = tmp_path / "out"
+    folder = loop.fit(small.config(out, steps=1, data={"human": "hg"}), data)
+    [validation] = [line for line in lines(out) if "valid" in line]
+    assert validation["valid"]["human"]["DNASE"] is None
+    assert validation["score"] == validation["valid"]["human"]["CAGE"]
+    assert "NaN" not in (out / loop.LOG).read_text() + (folder / "config.json").read_text()
 
 
 def test_training_learns(tmp_path: Path, data: Path) -> None:

@@ -31,11 +31,12 @@ def train(
     """
     from distal.train import config as configs
     from distal.train.loop import fit
+    from distal.train.run import steps_done
 
     run = configs.read(configs.find(config))
-    run = run.model_copy(update={"out": str(out or run.out), "steps": run.steps if steps is None else steps})
+    run = configs.changed(run, out=str(out or run.out), steps=run.steps if steps is None else steps)
     validations: list[dict[str, Any]] = []
-    with progress(run.name, run.steps, "steps") as advance:
+    with progress(run.name, max(run.steps - steps_done(run), 0), "steps") as advance:
 
         def report(line: dict[str, Any]) -> None:
             if "valid" in line:
@@ -50,7 +51,7 @@ def train(
 
 def _sentence(line: dict[str, Any]) -> str:
     heads = "; ".join(
-        f"{head} " + " ".join(f"{assay} {value:.3f}" for assay, value in assays.items())
+        f"{head} " + " ".join(f"{assay} {value:.3f}" for assay, value in assays.items() if value is not None)
         for head, assays in line["valid"].items()
     )
     star = " (best)" if line["best_step"] == line["step"] else ""

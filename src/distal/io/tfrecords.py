@@ -26,9 +26,10 @@ from distal.dna import Codes, N
 from distal.errors import InputError
 
 try:  # about 3.5 times as fast as zlib; the extra `fast`
-    from isal import isal_zlib as _inflate
+    from isal import isal_zlib
 except ImportError:
-    _inflate = zlib
+    isal_zlib = None
+_inflate: Any = isal_zlib or zlib
 
 _CHUNK = 1 << 20
 _LARGEST = 1 << 31  # protobuf refuses messages of 2 GiB; a longer record is a broken length
@@ -158,17 +159,14 @@ def _intervals(folder: Path, split: str, sizes: Layout) -> list[Interval] | None
         fields = line.split("\t")
         if len(fields) < 4 or not (fields[1].lstrip("-").isdecimal() and fields[2].isdecimal()):
             raise InputError(f"{path} line {number}: not chromosome, start, end and split, separated by tabs")
-        row = Interval(fields[0], int(fields[1]), int(fields[2]))
-        if row.width not in (whole, cropped):
+        start, end = int(fields[1]), int(fields[2])
+        if end - start not in (whole, cropped):
             raise InputError(
-                f"{path} line {number}: {row.width} bp wide; windows have {whole}, their centres {cropped}"
+                f"{path} line {number}: {end - start} bp wide; windows have {whole}, their centres {cropped}"
             )
         if fields[3] == split:
-            rows.append(
-                row
-                if row.width == whole
-                else replace(row, start=row.start - sizes.crop_bp, end=row.end + sizes.crop_bp)
-            )
+            flank = 0 if end - start == whole else sizes.crop_bp
+            rows.append(Interval(fields[0], start - flank, end + flank))
     return rows
 
 

@@ -73,7 +73,6 @@ def restore(
     """
     with _opened(path, device) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        progress = Progress(**json.loads(file.metadata()["progress"]))
     for key, module in modules.items():
         try:
             module.load_state_dict(_under(tensors, f"{key}/"))
@@ -84,7 +83,13 @@ def restore(
         moments = _under(tensors, f"optimizer/{name}/")
         if moments:
             optimizer.state[parameter] = {**moments, "step": moments["step"].cpu()}
-    return progress
+    return progress_of(path)
+
+
+def progress_of(path: Path) -> Progress:
+    """How far the run was that wrote a checkpoint. Raises `InputError` when it isn't one."""
+    with _opened(path, torch.device("cpu")) as file:
+        return Progress(**json.loads(file.metadata()["progress"]))
 
 
 def config_of(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from distal.errors import InputError
 
@@ -82,7 +82,8 @@ class Config(_Section):
     seed: int = Field(default=0, ge=0)
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 lowers matrix products only; weights, normalisation and loss stay float32."""
+    """bf16 lowers matrix products only; weights, normalisation and loss stay float32. For GPUs, and CPUs with bf16
+    instructions: on others it is many times slower than fp32."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of a running mean of the weights, which is what is validated and kept; 0 keeps the weights themselves."""
     checkpoint_every: int = Field(default=500, gt=0)
@@ -93,6 +94,12 @@ class Config(_Section):
     crop: CropSection | None = None
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection)
     validation: ValidationSection = Field(default_factory=ValidationSection)
+
+    @model_validator(mode="after")
+    def _judged_on_unseen_windows(self) -> Config:
+        if "valid" in self.splits and self.validation.keep == "best":
+            raise ValueError('a run that trains on `valid` cannot choose by it: set validation.keep = "last"')
+        return self
 
     @property
     def folder(self) -> Path:
@@ -115,11 +122,22 @@ def read(path: str | Path) -> Config:
     """Read a training TOML. Raises `InputError` naming the file and every key that is wrong."""
     path = Path(path)
     try:
-        return Config.model_validate(tomllib.loads(path.read_text()))
+        values = tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"training config {path} cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from None
+    return _checked(values, str(path))
+
+
+def changed(config: Config, **changes: Any) -> Config:
+    """The config with some values replaced, checked like a file. Raises `InputError` naming the key that is wrong."""
+    return _checked({**config.model_dump(), **changes}, config.name)
+
+
+def _checked(values: dict[str, Any], where: str) -> Config:
+    try:
+        return Config.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}" for item in error.errors())
-        raise InputError(f"{path}: {wrong}") from None
+        raise InputError(f"{where}: {wrong}") from None

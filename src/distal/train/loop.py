@@ -10,6 +10,7 @@ import json
 import math
 import time
 import zlib
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -140,15 +141,16 @@ def _broken(run: Run, number: int, head: str, draws: list[Draw], loss: float, no
 def validate(run: Run) -> Line:
     """Validate every head, write the model folder when it is the best so far, and return the log's line.
 
-    A line has the mean Pearson's r per head and assay; the score is the mean of those. With `keep = "last"` the latest
-    weights count as the best.
+    A line has the mean Pearson's r per head and assay (None for assays whose measurements never change); the score is
+    the mean of those. With `keep = "last"` the latest weights count as the best.
     """
     began = time.perf_counter()
-    valid: dict[str, dict[str, float]] = {}
+    valid: dict[str, dict[str, float | None]] = {}
     for head, examples in run.valid.items():
         pearson = correlate(run.predictor(head), examples, run.config.validation.rc).pearson()
-        valid[head] = mean_by([track.assay for track in examples.table.rows], pearson)
-    values = [value for means in valid.values() for value in means.values() if not math.isnan(value)]
+        means = mean_by([track.assay for track in examples.table.rows], pearson)
+        valid[head] = {assay: None if math.isnan(r) else r for assay, r in means.items()}
+    values = [r for assays in valid.values() for r in assays.values() if r is not None]
     score = sum(values) / max(len(values), 1)
     if score > run.progress.best or run.config.validation.keep == "last":
         run.progress = replace(run.progress, best=score, best_step=run.progress.step)
@@ -157,7 +159,7 @@ def validate(run: Run) -> Line:
     return {"step": progress.step, "valid": valid, "score": score, "best_step": progress.best_step, "seconds": seconds}
 
 
-def _export(run: Run, valid: dict[str, dict[str, float]]) -> None:
+def _export(run: Run, valid: Mapping[str, Mapping[str, float | None]]) -> None:
     """Write the kept weights as a model folder, with track tables and provenance."""
     config = run.config
     provenance = {

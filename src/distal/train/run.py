@@ -78,6 +78,12 @@ def start(config: Config, data: Path) -> Run:
     return run
 
 
+def steps_done(config: Config) -> int:
+    """How many steps of a run lie in its checkpoint: 0 before the first."""
+    path = config.folder / LAST
+    return checkpoint.progress_of(path).step if path.exists() else 0
+
+
 def describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
     """The finished model's spec, and its architecture set up for the crop."""
     module, describe, _ = zoo.FAMILIES[config.model.family]
