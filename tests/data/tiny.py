@@ -17,7 +17,7 @@ TABLE = TrackTable(
     (
         Track(0, "cage+", "CAGE:liver", strand_pair=1),
         Track(1, "cage-", "CAGE:liver", strand_pair=0),
-        Track(2, "dnase", "DNASE:HepG2", strand_pair=2),
+        Track(2, "dnase", "DNASE:HepG2", file="coverage/dnase.bw", strand_pair=2),
     )
 )
 

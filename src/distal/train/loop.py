@@ -30,6 +30,7 @@ from distal.train.losses import poisson
 from distal.train.metrics import mean_by
 from distal.train.run import Run, save, start
 from distal.train.validation import correlate
+from distal.tracks import TrackTable
 
 LOG = "log.jsonl"
 
@@ -160,7 +161,7 @@ def validate(run: Run) -> Line:
 
 
 def _export(run: Run, valid: Mapping[str, Mapping[str, float | None]]) -> None:
-    """Write the kept weights as a model folder, with track tables and provenance."""
+    """Write the kept weights as a model folder, with provenance and with track tables that name no one's files."""
     config = run.config
     provenance = {
         "command": "distal train",
@@ -169,5 +170,8 @@ def _export(run: Run, valid: Mapping[str, Mapping[str, float | None]]) -> None:
         "valid_pearson": valid,
     }
     spec = replace(run.spec, provenance=provenance)
-    tables = {head: examples.table for head, examples in run.train.items()}
+    tables = {
+        head: TrackTable(tuple(replace(row, file="") for row in examples.table.rows))
+        for head, examples in run.train.items()
+    }
     zoo.save(run.kept, run.out / config.name, spec, tables, dtype=config.weights)
