@@ -7,7 +7,6 @@ belongs to a model is output channel i of that model's head.
 from __future__ import annotations
 
 import math
-import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval, bins_over
 from distal.errors import InputError
+from distal.files import replacing
 
 if TYPE_CHECKING:
     import polars as pl
@@ -261,12 +261,8 @@ def write_targets(table: TrackTable, path: str | Path) -> None:
         if any(control in cell for cell in cells for control in "\t\r\n"):
             raise InputError(f"track {row.name!r} has a tab or a line end in its texts; a targets.txt cannot hold it")
         lines.append("\t".join(cells))
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
 
 def _text(value: float | None) -> str:

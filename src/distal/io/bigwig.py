@@ -8,7 +8,6 @@ back what came out. Source of the format: Kent et al. 2010, doi:10.1093/bioinfor
 from __future__ import annotations
 
 import math
-import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval, spellings
 from distal.errors import InputError
+from distal.files import keep
 
 Record = tuple[Interval, NDArray[np.float32], int]
 """An interval, its float32 values [bins], and the bases of one bin."""
@@ -88,9 +88,7 @@ def write(path: str | Path, sizes: Mapping[str, int], records: Iterable[Record])
         if checked.covered == 0:
             raise InputError(f"there is no value to write to {path}")
         _verify(draft, checked)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-        draft.replace(path)
+        keep(draft, path)
 
 
 @dataclass

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distal.io.scores import Block, Matrix, ScoreRow, replacing
+from distal.files import replacing
+from distal.io.scores import Block, Matrix, ScoreRow
 from distal.tracks import TrackTable
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ Basenji's own files (``ref_allele``, ``alt_allele``) are read too.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval, spellings
 from distal.errors import InputError
+from distal.files import replacing
 from distal.tracks import Track, TrackTable
 
 Matrix = NDArray[np.floating[Any]]
@@ -86,25 +86,6 @@ class Layout:
 def text_widths(rows: Sequence[ScoreRow]) -> dict[str, int]:
     """Longest text in bytes of each text field."""
     return {field: max((len(_bytes(getattr(row, field))) for row in rows), default=0) for field in _TEXTS.values()}
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that takes its place, on the disk by then, when the block ends well.
-
-    The name is always the same, so that a run that was killed leaves nothing that the next one doesn't clear away.
-    """
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(b"")
-        mode = temporary.stat().st_mode  # what the umask gives; safetensors would leave the file to its owner alone
-        yield temporary
-        temporary.chmod(mode)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def clipped(values: NDArray[Any], dtype: str) -> Matrix:

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Variant
 from distal.errors import InputError
+from distal.files import keep
 
 Value = str | int | float | None
 """What one ALT allele gets in INFO."""
@@ -153,9 +154,7 @@ def _publish(made: Path, out: Path, csi: bool) -> None:
     for stale in (".csi", ".tbi"):
         Path(f"{out}{stale}").unlink(missing_ok=True)
     for source, target in ((made, out), (Path(f"{made}{suffix}"), Path(f"{out}{suffix}"))):
-        with source.open("rb") as file:
-            os.fsync(file.fileno())
-        source.replace(target)
+        keep(source, target)
 
 
 def _merged(header: Iterable[str], added: list[str]) -> list[str]:

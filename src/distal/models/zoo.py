@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
@@ -27,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distal.coords import Window
 from distal.errors import InputError
+from distal.files import replacing
 from distal.models.fetch import cache_folder
 from distal.models.sources import KNOWN
 from distal.tracks import TrackTable, read_targets, write_targets
@@ -115,15 +114,14 @@ def save(
         raise ValueError(f"spec {spec.name} describes {spec.config}, the module is {module.config}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _replacing(folder / WEIGHTS) as temporary:
+        with replacing(folder / WEIGHTS) as temporary:
             _write_weights(module, temporary, dtype)
         for head, table in known.items():
-            with _replacing(folder / f"targets_{head}.txt") as temporary:
-                write_targets(table, temporary)
+            write_targets(table, folder / f"targets_{head}.txt")
         if card:
-            with _replacing(folder / CARD) as temporary:
+            with replacing(folder / CARD) as temporary:
                 temporary.write_text(card)
-        with _replacing(folder / CONFIG) as temporary:
+        with replacing(folder / CONFIG) as temporary:
             temporary.write_text(json.dumps(_to_json(spec, known), indent=2) + "\n")
     except OSError as error:
         raise InputError(f"the model cannot be written to {folder}: {error}") from None
@@ -329,19 +327,3 @@ def _write_weights(module: nn.Module, path: Path, dtype: str) -> None:
             raise InputError(f"weight {name} is not finite or does not fit {dtype}; store the model as float32")
         tensors[name] = stored.contiguous()
     save_file(tensors, path, metadata={"format": "pt"})
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that takes its place when the block ends well, on the disk by then."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # what the umask gives; safetensors would leave the file to its owner alone
-        yield temporary
-        temporary.chmod(mode)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

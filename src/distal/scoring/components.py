@@ -25,8 +25,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from distal.errors import InputError
+from distal.files import replacing
 from distal.io.score_tables import write_tsv
-from distal.io.scores import Matrix, ScoreRow, Scores, files, replacing
+from distal.io.scores import Matrix, ScoreRow, Scores, files
 
 Array = NDArray[np.float64]
 

@@ -27,6 +27,7 @@ from urllib.parse import quote
 import numpy as np
 
 from distal.errors import InputError
+from distal.files import replacing
 from distal.io import scores
 from distal.io.scores import Block, Layout, ScoreRow
 from distal.scoring.alleles import DUPLICATE, FAILED, STATUSES
@@ -257,5 +258,5 @@ def _check_same(out: Path, known: Mapping[str, Any], facts: Mapping[str, Any]) -
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with scores.replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

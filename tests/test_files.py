@@ -1,0 +1,48 @@
+"""A file is there whole or not at all."""
+
+import os
+
+import pytest
+
+from distal.files import replacing
+
+
+def test_the_file_takes_its_name_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "out.txt"
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+        assert temporary.suffix == ".txt"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_what_was_there_stays_when_the_block_fails(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"), replacing(path) as temporary:
+        temporary.write_text("ne")
+        raise RuntimeError("half way")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_a_killed_run_leaves_one_name_that_the_next_run_takes_up(tmp_path):
+    path = tmp_path / "out.txt"
+    with replacing(path) as temporary:
+        name = temporary
+        temporary.write_text("first")
+    name.write_text("left by a run that was killed")
+    with replacing(path) as temporary:
+        assert temporary == name
+        assert temporary.read_bytes() == b""
+        temporary.write_text("second")
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path):
+    plain, path = tmp_path / "plain", tmp_path / "out"
+    plain.write_text("")
+    with replacing(path) as temporary:
+        temporary.chmod(0o600)
+    assert path.stat().st_mode == plain.stat().st_mode
