@@ -20,11 +20,11 @@ from distal import dna
 from distal.data import dataset
 from distal.errors import InputError
 from distal.io import tfrecords
+from distal.tracks import TrackTable
 from distal.train import log, loop
 from distal.train.config import Config
 from distal.train.log import Line
 from distal.train.run import LAST, Run, start
-from distal.tracks import TrackTable
 
 
 @pytest.fixture(scope="module")

@@ -24,13 +24,13 @@ from distal.data import dataset
 from distal.data.dataset import Draw
 from distal.errors import InputError
 from distal.models import zoo
+from distal.tracks import TrackTable
 from distal.train.config import Config
 from distal.train.log import Line, Log, Report
 from distal.train.losses import poisson
 from distal.train.metrics import mean_by
 from distal.train.run import Run, save, start
 from distal.train.validation import correlate
-from distal.tracks import TrackTable
 
 LOG = "log.jsonl"
 
