@@ -160,6 +160,11 @@ def test_shards_come_in_the_order_of_numbers(tmp_path: Path) -> None:
     assert all(same(a, b) for a, b in zip(found, wanted, strict=True))
 
 
+def test_what_a_killed_writer_left_is_no_split(tmp_path: Path) -> None:
+    data = folder(tmp_path, {"test-0.tfr": EMPTY_SHARD, ".part.test-1.tfr": b"half"})
+    assert list(tfrecords.read(data)) == []
+
+
 def test_every_split_is_read_when_none_is_chosen(tmp_path: Path) -> None:
     wanted = examples(3)
     names = ("valid-0.tfr", "fold10-0.tfr", "train-0.tfr")

@@ -79,7 +79,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
     assert all(torch.equal(a[name], b[name]) for name in a)
     for name in ("model.safetensors", "config.json", "targets_human.txt", "targets_mouse.txt"):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
-    assert not list((tmp_path / "broken").rglob("*.part"))
+    assert not list((tmp_path / "broken").rglob(".part.*"))
 
 
 def test_a_finished_run_has_nothing_left_to_do(tmp_path: Path, data: Path) -> None:

@@ -8,7 +8,6 @@ shard is one zlib stream around framed records (length, masked CRC32C, payload, 
 from __future__ import annotations
 
 import json
-import os
 import re
 import struct
 import zlib
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from distal.coords import Interval
 from distal.dna import Codes, N
 from distal.errors import InputError
+from distal.files import replacing
 
 try:  # about 3.5 times as fast as zlib; the extra `fast`
     from isal import isal_zlib
@@ -34,7 +34,7 @@ _inflate: Any = isal_zlib or zlib
 _CHUNK = 1 << 20
 _LARGEST = 1 << 31  # protobuf refuses messages of 2 GiB; a longer record is a broken length
 _HALF_MAX = float(np.finfo(np.float16).max)
-_SHARD = re.compile(r"^(?P<split>.+)-(?P<number>\d+)\.tfr$")
+_SHARD = re.compile(r"^(?P<split>[^.].*)-(?P<number>\d+)\.tfr$")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -327,20 +327,13 @@ def write(path: str | Path, examples: Iterable[Example]) -> int:
 
     Targets beyond float16 are stored as ±65504. The file appears whole or not at all.
     """
-    path = Path(path)
-    temporary = path.with_name(path.name + ".part")
     deflate = zlib.compressobj()
     count = 0
-    try:
-        with temporary.open("wb") as file:
-            for count, example in enumerate(examples, start=1):  # noqa: B007
-                file.write(deflate.compress(_framed(_payload(example))))
-            file.write(deflate.flush())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        for example in examples:
+            file.write(deflate.compress(_framed(_payload(example))))
+            count += 1
+        file.write(deflate.flush())
     return count
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from distal.errors import InputError
+from distal.files import replacing
 
 _FORMAT = "distal-training-1"
 
@@ -45,14 +45,8 @@ def save(
     tensors = {f"{key}/{name}": value for key, module in modules.items() for name, value in module.state_dict().items()}
     tensors |= _moments(modules["model"], optimizer)
     about = {"format": _FORMAT, "progress": json.dumps(asdict(progress)), "config": json.dumps(config)}
-    temporary = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as temporary:
         save_file({name: value.detach().contiguous() for name, value in tensors.items()}, temporary, metadata=about)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _moments(module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from distal.files import replacing
+
 Line = dict[str, Any]
 Report = Callable[[Line], None]
 
@@ -19,9 +21,8 @@ class Log:
 
     def __init__(self, path: Path, step: int, report: Report | None = None) -> None:
         kept = [line for line in read(path) if line["step"] <= step]
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
         self._file = path.open("a", buffering=1)
         self._report = report
 
