@@ -14,7 +14,6 @@ Attributes: ``chrom``, ``start``, ``end`` of the region and ``target_start``, ``
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from distal.coords import Interval
 from distal.dna import Codes, decode, encode
 from distal.errors import InputError
+from distal.files import replacing
 from distal.tracks import Track, TrackTable
 
 
@@ -43,24 +43,16 @@ class Mutagenesis:
 
 def write(path: str | Path, content: Mutagenesis) -> None:
     """Write the file; it takes its name only once it is whole."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     interval, target = content.interval, content.target
     place = {"chrom": interval.chrom, "start": interval.start, "end": interval.end}
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update({**content.attributes, **place})
-            file.attrs.update({"target_start": target.start, "target_end": target.end})
-            file["values"] = content.values
-            file["sequence"] = decode(content.codes)
-            file["track_channel"] = content.table.channels
-            file["track_name"] = list(content.table.names)
-            file["track_text"] = [row.description for row in content.table.rows]
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update({**content.attributes, **place})
+        file.attrs.update({"target_start": target.start, "target_end": target.end})
+        file["values"] = content.values
+        file["sequence"] = decode(content.codes)
+        file["track_channel"] = content.table.channels
+        file["track_name"] = list(content.table.names)
+        file["track_text"] = [row.description for row in content.table.rows]
 
 
 def read(path: str | Path) -> Mutagenesis:

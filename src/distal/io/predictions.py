@@ -21,7 +21,6 @@ Both hold the same arrays, regions one below the other (positions 0-based, half-
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval
 from distal.errors import InputError
+from distal.files import replacing
 from distal.tracks import Track, Tracks, TrackTable
 
 _CHUNK = (1024, 64)  # bins, tracks: one track's column and one region's rows are both quick to read
@@ -89,37 +89,25 @@ class Values:
 @contextmanager
 def write(path: str | Path, layout: Layout) -> Iterator[Values]:
     """Write an HDF5 file while predictions come in; the file takes its name only once it is whole."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     shape = (int(layout.rows[-1]), len(layout.table))
-    try:
-        with h5py.File(temporary, "w") as file:
-            file.attrs.update({**layout.attributes, "bin_bp": layout.bin_bp})
-            for name, array in layout.arrays().items():
-                file.create_dataset(name, data=array)
-            chunks = tuple(min(size, limit) for size, limit in zip(shape, _CHUNK, strict=True))
-            values = Values(file.create_dataset("values", shape, "float32", chunks=chunks))
-            yield values
-            if not values.complete:
-                raise ValueError(f"{path}: not all of the {shape[0]} bins were written")
-        _keep(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs.update({**layout.attributes, "bin_bp": layout.bin_bp})
+        for name, array in layout.arrays().items():
+            file.create_dataset(name, data=array)
+        chunks = tuple(min(size, limit) for size, limit in zip(shape, _CHUNK, strict=True))
+        values = Values(file.create_dataset("values", shape, "float32", chunks=chunks))
+        yield values
+        if not values.complete:
+            raise ValueError(f"{path}: not all of the {shape[0]} bins were written")
 
 
 def write_npz(source: str | Path, path: str | Path) -> None:
     """The arrays of the HDF5 file `source` as an npz file; all of them are held in memory."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     with h5py.File(source) as file:
         arrays: dict[str, Any] = {name: _array(dataset) for name, dataset in file.items()}
         arrays["attributes"] = np.array(json.dumps(dict(file.attrs), default=lambda value: value.item()))
-    try:
-        with temporary.open("wb") as out:
-            np.savez(out, **arrays)
-        _keep(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as out:
+        np.savez(out, **arrays)
 
 
 def read(path: str | Path) -> Iterator[Tracks]:
@@ -163,10 +151,3 @@ def _array(dataset: h5py.Dataset) -> NDArray[Any]:
 
 def _texts(array: Any) -> list[str]:
     return [text.decode() if isinstance(text, bytes) else str(text) for text in array[:]]
-
-
-def _keep(temporary: Path, path: Path) -> None:
-    """Flush to the disk, then take the final name."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
