@@ -39,8 +39,7 @@ ASSAYS = {"DNASE": "#0072B2", "ATAC": "#56B4E9", "CAGE": "#D55E00", "RNA": "#009
 INK, SOFT, GRID = "#222222", "#6f6f6f", "#e6e6e6"
 REF, ALT = "#8c8c8c", "#D55E00"
 DIVERGING = "RdBu_r"
-WRAP_BP = 96
-"""Bases in one line of a mutagenesis figure: letters stay legible in print."""
+WRAP_BP = 96  # bases in one line of a mutagenesis figure: letters stay legible in print
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
@@ -55,8 +54,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "distal",
 }
-Genes = Mapping[str, Sequence[Interval]]
-"""Name -> exons."""
+Genes = Mapping[str, Sequence[Interval]]  # name -> exons
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,9 @@ class Effects:
         """Minus the mean effect of replacing each base, [width]; 0 where nothing is known."""
         here = self.codes[:, None] == np.arange(4)
         known = ~here & ~np.isnan(self.values)
-        total: NDArray[np.float64] = np.where(known, self.values, 0).sum(axis=1, dtype=np.float64)
-        return -total / np.maximum(known.sum(axis=1), 1)
+        total = np.where(known, self.values, 0).sum(axis=1, dtype=np.float64)
+        mean: NDArray[np.float64] = -total / np.maximum(known.sum(axis=1), 1)
+        return mean
 
     def over(self, part: Interval) -> Effects:
         """The bases of `part`."""
@@ -381,9 +380,12 @@ def scatter(
         axis.axhline(0, color=GRID, lw=0.8, zorder=0)
         axis.axvline(0, color=GRID, lw=0.8, zorder=0)
         axis.scatter(measured, predicted, s=9, color=COLOURS["C"], alpha=0.45, lw=0)
-        for text, i in (named or {}).items():
+        chosen = sorted((named or {}).items(), key=lambda item: float(predicted[item[1]]))
+        for place, (text, i) in enumerate(chosen):  # named in a column at the lower right, a line leads to each point
             axis.scatter(measured[i], predicted[i], s=22, color=ALT, edgecolor="white", lw=0.6, zorder=3)
-            axis.annotate(text, (measured[i], predicted[i]), (5, 4), textcoords="offset points", fontsize=7)
+            lead, where = {"arrowstyle": "-", "color": SOFT, "lw": 0.5, "shrinkB": 3}, (0.99, 0.04 + 0.05 * place)
+            label = axis.annotate(text, (measured[i], predicted[i]), where, textcoords="axes fraction", arrowprops=lead)
+            label.set(ha="right", va="center", fontsize=7.5)
         r = float(np.corrcoef(measured, predicted)[0, 1])
         axis.text(0.02, 0.98, f"Pearson r = {r:.2f}\nn = {len(measured):,}", transform=axis.transAxes, va="top")
         axis.set_xlabel(labels[0])

@@ -27,6 +27,7 @@ from distal.errors import InputError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.table import Table
 
     from distal.dna import Codes
     from distal.io.fasta import Genome
@@ -43,6 +44,7 @@ SHOWN = "chr20:42984307:T>C"
 """The strongest substitution of the promoter in the measurement."""
 SIGNAL = "assay=DNASE biosample=HepG2"
 READ = "assay=DNASE,CAGE"
+DRAWN = "biosample~HepG2,renal,intestinal"
 TAGS = 10
 """Barcodes below which Kircher et al. do not trust a measured effect."""
 
@@ -77,7 +79,7 @@ def demo(*, out: Path = Path("distal-demo"), json: bool = False) -> None:
 def _one_model(name: str, folder: Path) -> dict[str, Any]:
     """Every step for one model; returns what the report says of it."""
     folder.mkdir(exist_ok=True)
-    steps = _Steps(["--model", name, "--fasta", str(FASTA)])
+    steps = _Steps(["--model", name, "--fasta", str(FASTA), "--batch-size", "2"])
     scored = steps.run("score", vcf=VCF, out=folder, formats="h5,parquet,tsv,vcf", rc=True)
     steps.run("predict", regions=LOCUS, tracks=SIGNAL, out=folder / "locus.bw", rc=True)
     steps.run("predict", regions=LOCUS, tracks=READ, out=folder / "locus.h5", rc=True)
@@ -135,7 +137,7 @@ def _draw(model: str, folder: Path) -> dict[str, float]:
     genes = _genes()
     promoter = Interval.from_ucsc(PROMOTER)
     (locus,) = predictions.read(folder / "locus.h5")
-    plots.save(plots.tracks(locus.select(SIGNAL), f"{model}: the HNF4A locus", genes, [promoter]), folder / "locus.png")
+    plots.save(plots.tracks(locus.select(DRAWN), f"{model}: the HNF4A locus", genes, [promoter]), folder / "locus.png")
     _draw_alleles(model, folder)
     made = mutagenesis.read(folder / "promoter.h5")
     measured = _measured(made.codes, promoter)
@@ -211,18 +213,24 @@ def _genes() -> dict[str, list[Interval]]:
     return genes
 
 
+def _measurements() -> Iterator[tuple[Variant, float]]:
+    """The measured substitutions that have enough barcodes, with their log2 effects."""
+    with (DATA / "measured.tsv").open() as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            if row["alt"] != "-" and int(row["tags"]) >= TAGS:
+                yield Variant.from_vcf(row["chrom"], int(row["pos"]), row["ref"], row["alt"]), float(row["effect"])
+
+
 def _measured(codes: Codes, promoter: Interval) -> Effects:
-    """Measured effects of the substitutions with enough barcodes, NaN elsewhere."""
+    """Measured effects over `promoter`, NaN where there is none."""
     import numpy as np
 
     from distal.plots import LETTERS, Effects
 
     values = np.full((promoter.width, len(LETTERS)), np.nan, dtype=np.float32)
-    with (DATA / "measured.tsv").open() as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            if row["alt"] in LETTERS and int(row["tags"]) >= TAGS:
-                variant = Variant.from_vcf(row["chrom"], int(row["pos"]), row["ref"], row["alt"])
-                values[variant.start - promoter.start, LETTERS.index(variant.alt)] = float(row["effect"])
+    for variant, effect in _measurements():
+        if promoter.contains(variant.interval):
+            values[variant.start - promoter.start, LETTERS.index(variant.alt)] = effect
     return Effects(values, codes, promoter, "measured", "Kircher et al. 2019, HEK293T")
 
 
@@ -245,11 +253,12 @@ def _named(known: NDArray[np.bool_], promoter: Interval) -> dict[str, int]:
 
 
 def _effects(folder: Path) -> list[dict[str, Any]]:
-    """Some of the scored variants, with the score on HepG2's DNase track."""
+    """Some of the scored variants: SAD on HepG2's DNase track, and the measured log2 effect where there is one."""
     from distal.io.scores import Scores
 
-    named = {str(variant): name for name, variant in _disease_variants().items()}
-    wanted = {**named, SHOWN: "strongest measured", "chr20:42980519:C>T": "rs1884614, type 2 diabetes"}
+    wanted = {str(variant): f"{name} (MODY1)" for name, variant in _disease_variants().items()}
+    wanted |= {SHOWN: "strongest measured", "chr20:42980519:C>T": "rs1884614"}
+    measured = {f"{v.chrom}:{v.pos}:{v.ref}>{v.alt}": effect for v, effect in _measurements()}
     with Scores(folder / "scores" / "chr20.h5") as scores:
         block = scores.read(slice(None), ["SAD"])
         (column,) = (i for i, row in enumerate(scores.table.rows) if row.description == "DNASE:HepG2")
@@ -257,7 +266,8 @@ def _effects(folder: Path) -> list[dict[str, Any]]:
     for row, values in zip(block.rows, block.values["SAD"], strict=True):
         text = f"{row.chrom}:{row.pos}:{row.ref}>{row.alt}"
         if text in wanted:
-            found.append({"variant": text, "what": wanted[text], "SAD": round(float(values[column]), 4)})
+            sad = round(float(values[column]), 4)
+            found.append({"variant": text, "what": wanted[text], "measured": measured.get(text), "SAD": sad})
     return found
 
 
@@ -298,35 +308,57 @@ def _write_report(report: Mapping[str, Any], path: Path) -> None:
 
 CAPTIONS = {
     "scores/chr20.h5": "SAD and SAR of every variant on every track",
-    "pcs/chr20.tsv.gz": "principal components, tabix-indexed",
+    "pcs/chr20.tsv.gz": "principal components of the SADs, tabix-indexed",
+    "parquet/chr20.parquet": "the scores as a long table",
+    "annotated.vcf.gz": "the VCF with status, scores and components",
     "locus.bw": "predicted DNase signal of HepG2, for a genome browser",
-    "locus.png": "the same, drawn",
+    "locus.png": "that and other tracks, drawn",
     "alleles.png": f"REF and ALT of {SHOWN}",
-    "promoter_DNASE.png": "every substitution of the promoter, predicted and measured",
+    "promoter_DNASE.png": "every substitution of the promoter, predicted, measured",
     "scatter_DNASE.png": "the same as a scatter plot",
 }
 
 
 def _show(report: Mapping[str, Any], out: Path) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     models: Mapping[str, Mapping[str, Any]] = report["models"]
     console = Console(highlight=False)
-    table = Table(title="HNF4A's P2 promoter and the variants around it", title_justify="left")
-    for column in ("", *models):
-        table.add_column(column, justify="left" if not column else "right")
-    table.add_row("variants scored, of", *(f"{m['statuses']['scored']} of {m['n_in']}" for m in models.values()))
-    for assay in ("DNASE", "CAGE"):
-        values = (m["pearson_predicted_measured"][assay] for m in models.values())
-        table.add_row(f"Pearson r with the measurement, {assay}", *(f"{value:+.3f}" for value in values))
-    for rows in zip(*(m["effects"] for m in models.values()), strict=True):
-        label = f"SAD on HepG2 DNase, {rows[0]['variant']} ({rows[0]['what']})"
-        table.add_row(label, *(f"{row['SAD']:+.4f}" for row in rows))
-    table.add_row("time", *(duration(sum(m["seconds"].values())) for m in models.values()))
-    console.print(table)
-    files = Table(title=f"in {out}/<model>/", title_justify="left", show_header=False, box=None)
+    files = _table(f"In {out}/<model>/", "file", "what")
     for name, caption in CAPTIONS.items():
         files.add_row(name, caption)
-    console.print(files)
-    console.print(f"everything else, and what it was made of: {out}/report.json ({duration(report['seconds'])} in all)")
+    for table in (files, _variants(models), _agreement(models)):
+        console.print(table)
+    console.print(
+        "The models are small and were trained on 45 human windows: such correlations are what they can do. "
+        "Replicates of this measurement agree with r = 0.75."
+    )
+    console.print(f"Everything else, and what it was made of: {out}/report.json ({duration(report['seconds'])} in all)")
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    return Table(*columns, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+
+
+def _variants(models: Mapping[str, Mapping[str, Any]]) -> Table:
+    table = _table("Sum over bins of ALT \u2212 REF (SAD), DNase track of HepG2")
+    for name in ("variant", "", "measured", *models):
+        table.add_column(name, justify="left" if name in ("variant", "") else "right", no_wrap=True)
+    for rows in zip(*(found["effects"] for found in models.values()), strict=True):
+        measured = rows[0]["measured"]
+        shown = "" if measured is None else f"{measured:+.3f}"
+        table.add_row(rows[0]["variant"], rows[0]["what"], shown, *(f"{row['SAD']:+.3f}" for row in rows))
+    return table
+
+
+def _agreement(models: Mapping[str, Mapping[str, Any]]) -> Table:
+    columns = ("model", "variants scored", "time", "r, DNASE", "r, CAGE")
+    table = _table("Pearson r of predicted with measured effects in the promoter", *columns)
+    for name, found in models.items():
+        scored = f"{found['statuses']['scored']} of {found['n_in']}"
+        values = (f"{found['pearson_predicted_measured'][assay]:+.3f}" for assay in ("DNASE", "CAGE"))
+        table.add_row(name, scored, duration(sum(found["seconds"].values())), *values)
+    return table
