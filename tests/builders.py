@@ -12,7 +12,7 @@ from distal.io.fasta import Genome
 from distal.models.basenji2 import Basenji2, Basenji2Config
 from distal.models.enformer import Enformer, EnformerConfig
 from distal.models.zoo import Spec
-from distal.predict import Predictor
+from distal.predictor import Predictor
 from distal.tracks import Track, TrackTable
 
 TABLE = TrackTable(

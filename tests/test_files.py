@@ -1,7 +1,5 @@
 """A file is there whole or not at all."""
 
-import os
-
 import pytest
 
 from distal.files import replacing
@@ -14,17 +12,22 @@ def test_the_file_takes_its_name_when_the_block_ends_well(tmp_path):
         assert not path.exists()
         assert temporary.suffix == ".txt"
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["out.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.txt"]
+
+
+def write_half(path):
+    with replacing(path) as temporary:
+        temporary.write_text("ne")
+        raise RuntimeError("half way")
 
 
 def test_what_was_there_stays_when_the_block_fails(tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="half way"), replacing(path) as temporary:
-        temporary.write_text("ne")
-        raise RuntimeError("half way")
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half(path)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["out.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.txt"]
 
 
 def test_a_killed_run_leaves_one_name_that_the_next_run_takes_up(tmp_path):
@@ -37,7 +40,7 @@ def test_a_killed_run_leaves_one_name_that_the_next_run_takes_up(tmp_path):
         assert temporary == name
         assert temporary.read_bytes() == b""
         temporary.write_text("second")
-    assert os.listdir(tmp_path) == ["out.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["out.txt"]
 
 
 def test_permissions_are_those_of_any_new_file(tmp_path):

@@ -14,7 +14,7 @@ LAYERS = (
     {"coords", "dna", "engine"},
     {"tracks"},
     {"io", "models"},
-    {"predict", "incremental", "data"},
+    {"predictor", "incremental", "data"},
     {"train", "scoring", "interpret"},
     {"evals", "plots"},
     {"web"},
@@ -22,7 +22,7 @@ LAYERS = (
 )
 """Bottom to top. A module or package imports from lower layers, and a package from itself."""
 
-TORCH = ("models", "predict", "incremental", "data.dataset", "train", "scoring", "interpret", "cli.doctor")
+TORCH = ("models", "predictor", "incremental", "data.dataset", "train", "scoring", "interpret", "cli.doctor")
 HTTP = ("web", "models.fetch")
 RAY = ("engine",)
 PRINTING = ("cli",)

@@ -54,7 +54,8 @@ def test_tracks_are_drawn_over_their_bins_with_genes_and_marks() -> None:
         assert any(
             patch.get_bbox().intervalx.tolist() == [12_000, 12_300] for patch in axis.patches if patch is not steps
         )
-    assert [axis.get_title(loc="left") for axis in (one, two, three)] == ["CAGE:liver", "DNASE:HepG2", "RNA:brain"]
+    names = [axis.get_title(loc="left") for axis in (one, two, three)]
+    assert names == ["CAGE:liver, forward strand", "DNASE:HepG2", "RNA:brain, reverse strand"]
     assert {"a title", "RIGHT \u25b6", "\u25c0 LEFT", "position on chr1"} <= set(texts(figure))
     assert not any("AWAY" in text for text in texts(figure))
     assert genes.get_xlim() == (REGION.start, REGION.end)
@@ -132,7 +133,7 @@ def test_scatter_says_r_and_names_points() -> None:
     x = np.array([0, 1, 2, 3], dtype=np.float32)
     y = np.array([0, 2, 4, 10], dtype=np.float32)
     figure = plots.scatter(y, x, ("measured", "predicted"), {"this one": 3}, "title")
-    assert {"Pearson r = 0.96\nn = 4", "this one", "measured", "predicted", "title"} <= set(texts(figure))
+    assert {"Pearson r = 0.96, n = 4", "this one", "measured", "predicted", "title"} <= set(texts(figure))
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

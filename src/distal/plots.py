@@ -7,7 +7,6 @@ can tell apart. Positions on axes are printed counted from 1, as genome browsers
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,7 +30,8 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval, Variant
 from distal.dna import Codes
-from distal.tracks import Tracks
+from distal.files import replacing
+from distal.tracks import Track, Tracks
 
 LETTERS = "ACGT"
 COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#E69F00", "T": "#D55E00"}
@@ -87,17 +87,9 @@ class Effects:
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure in the format that the name's ending says (.png .svg .pdf); whole or not at all."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     metadata = {".png": {"Software": "distal"}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    try:
-        with _style():
-            figure.savefig(temporary, metadata=metadata.get(path.suffix))
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, _style():
+        figure.savefig(temporary, metadata=metadata.get(Path(path).suffix))
 
 
 def tracks(signal: Tracks, title: str = "", genes: Genes | None = None, marks: Sequence[Interval] = ()) -> Figure:
@@ -106,7 +98,7 @@ def tracks(signal: Tracks, title: str = "", genes: Genes | None = None, marks: S
         figure, axes = _panels(len(signal.table), signal.interval, genes, 0.95)
         for i, (axis, row) in enumerate(zip(axes, signal.table.rows, strict=False)):
             _area(axis, signal, i, ASSAYS.get(row.assay, SOFT))
-            _name(axis, row.description or row.name)
+            _name(axis, _label(row))
             axis.set_ylim(bottom=min(0, float(signal.values[:, i].min())))
             for mark in marks:
                 axis.axvspan(mark.start, mark.end, color="#F0E442", alpha=0.45, lw=0, zorder=0)
@@ -124,7 +116,7 @@ def alleles(ref: Tracks, alt: Tracks, variant: Variant, title: str = "", genes: 
             _area(both, ref, i, REF)
             _steps(both, alt, i, color=ALT, lw=1.1, baseline=None)
             both.set_ylim(bottom=0)
-            _name(both, row.description or row.name)
+            _name(both, _label(row))
             _area(difference, change, i, ALT)
             limit = max(1.25 * float(np.abs(change.values[:, i]).max()), 1e-6)  # or rounding would fill the panel
             difference.set_ylim(-limit, limit)
@@ -163,6 +155,11 @@ def _area(axis: Axes, signal: Tracks, column: int, colour: str) -> None:
 def _steps(axis: Axes, signal: Tracks, column: int, **style: Any) -> None:
     edges = np.arange(len(signal.values) + 1) * signal.bin_bp + signal.interval.start
     axis.stairs(signal.values[:, column], edges, **style)
+
+
+def _label(row: Track) -> str:
+    text = row.description.strip(" ,") or row.name
+    return text if row.strand == "." else f"{text}, {'forward' if row.strand == '+' else 'reverse'} strand"
 
 
 def _name(axis: Axes, text: str, weight: str = "bold") -> None:
@@ -387,7 +384,7 @@ def scatter(
             label = axis.annotate(text, (measured[i], predicted[i]), where, textcoords="axes fraction", arrowprops=lead)
             label.set(ha="right", va="center", fontsize=7.5)
         r = float(np.corrcoef(measured, predicted)[0, 1])
-        axis.text(0.02, 0.98, f"Pearson r = {r:.2f}\nn = {len(measured):,}", transform=axis.transAxes, va="top")
+        axis.set_title(f"Pearson r = {r:.2f}, n = {len(measured):,}", loc="right", fontsize=8.5, fontweight="normal")
         axis.set_xlabel(labels[0])
         axis.set_ylabel(labels[1])
         axis.set_title(title, loc="left")

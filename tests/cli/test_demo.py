@@ -21,7 +21,7 @@ from distal.io.fasta import Genome
 from distal.io.scores import Scores
 from distal.models import zoo
 from distal.models.enformer import Enformer, EnformerConfig
-from distal.predict import Predictor
+from distal.predictor import Predictor
 from distal.tracks import Track, TrackTable
 
 PROMOTER = Interval.from_ucsc(demo.PROMOTER)

@@ -17,7 +17,7 @@ from distal.interpret.attribution import DIFFERENCE, Objective, ism
 from distal.io import mutagenesis, predictions
 from distal.io.fasta import Genome
 from distal.models import zoo
-from distal.predict import load, predict
+from distal.predictor import load, predict
 
 pybigwig = pytest.importorskip("pyBigWig")
 

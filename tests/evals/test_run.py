@@ -16,7 +16,7 @@ from distal.cli.console import emit
 from distal.coords import Window
 from distal.errors import InputError
 from distal.evals.run import evaluate
-from distal.predict import Predictor
+from distal.predictor import Predictor
 from distal.tracks import TrackTable
 
 

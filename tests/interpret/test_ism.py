@@ -12,7 +12,7 @@ from distal.coords import Interval
 from distal.errors import InputError
 from distal.interpret.attribution import DIFFERENCE, LOG2_FOLD, STATISTICS, Ism, Objective, ism, substitutions
 from distal.io.fasta import Genome
-from distal.predict import averaged
+from distal.predictor import averaged
 
 REGION = Interval("chr1", 3000, 3007)
 

@@ -27,7 +27,7 @@ from distal.errors import InputError
 from distal.io import vcf
 from distal.io.fasta import Genome
 from distal.io.scores import Scores
-from distal.predict import Predictor, averaged, load
+from distal.predictor import Predictor, averaged, load
 from distal.scoring import run as runs
 from distal.scoring.alleles import STATUSES, haplotypes
 from distal.scoring.scorers import SCORERS, Scorer, near, sad
@@ -265,7 +265,7 @@ _SCRIPT = """
 import sys
 from distal.io import vcf
 from distal.io.fasta import Genome
-from distal.predict import load
+from distal.predictor import load
 from distal.scoring.variants import score_variants
 import resource, torch
 torch.set_num_threads(1)

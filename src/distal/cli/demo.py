@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from distal.cli.console import command_line, duration, say
 from distal.coords import Interval, Variant
 from distal.errors import InputError
+from distal.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from distal.dna import Codes
     from distal.io.fasta import Genome
     from distal.plots import Effects
-    from distal.predict import Predictor
+    from distal.predictor import Predictor
     from distal.tracks import Tracks
 
 DATA = Path(__file__).parent.parent / "demo"
@@ -69,7 +70,8 @@ def demo(*, out: Path = Path("distal-demo"), json: bool = False) -> None:
     out.mkdir(parents=True, exist_ok=True)
     models = {name: _one_model(name, out / name) for name in MODELS}
     report = {**_provenance(), "seconds": round(time.monotonic() - started, 1), "models": models}
-    _write_report(report, out / "report.json")
+    with replacing(out / "report.json") as temporary:
+        temporary.write_text(json_text.dumps(report, indent=2) + "\n")
     if json:
         print(json_text.dumps(report, indent=2))  # noqa: T201
     else:
@@ -172,7 +174,7 @@ def _draw_alleles(model: str, folder: Path) -> None:
     """REF and ALT of the strongest measured substitution, 6 kb on either side."""
     from distal import plots
     from distal.io.fasta import Genome
-    from distal.predict import load
+    from distal.predictor import load
 
     predictor, genome, variant = load(model), Genome(FASTA), Variant.parse(SHOWN)
     ref, alt = _both_alleles(predictor, genome, variant)
@@ -185,7 +187,7 @@ def _draw_alleles(model: str, folder: Path) -> None:
 
 def _both_alleles(predictor: Predictor, genome: Genome, variant: Variant) -> tuple[Tracks, Tracks]:
     """REF's and ALT's signal over one window, both strands averaged, ALT on REF's bins."""
-    from distal.predict import averaged
+    from distal.predictor import averaged
     from distal.scoring.alleles import haplotypes
     from distal.tracks import Tracks
 
@@ -256,8 +258,8 @@ def _effects(folder: Path) -> list[dict[str, Any]]:
     """Some of the scored variants: SAD on HepG2's DNase track, and the measured log2 effect where there is one."""
     from distal.io.scores import Scores
 
-    wanted = {str(variant): f"{name} (MODY1)" for name, variant in _disease_variants().items()}
-    wanted |= {SHOWN: "strongest measured", "chr20:42980519:C>T": "rs1884614"}
+    wanted = {str(variant): f"{name}, MODY1" for name, variant in _disease_variants().items()}
+    wanted |= {SHOWN: "strongest effect", "chr20:42980519:C>T": "rs1884614"}
     measured = {f"{v.chrom}:{v.pos}:{v.ref}>{v.alt}": effect for v, effect in _measurements()}
     with Scores(folder / "scores" / "chr20.h5") as scores:
         block = scores.read(slice(None), ["SAD"])
@@ -296,22 +298,12 @@ def _sha256(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _write_report(report: Mapping[str, Any], path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w") as file:
-        json_text.dump(report, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
 CAPTIONS = {
     "scores/chr20.h5": "SAD and SAR of every variant on every track",
     "pcs/chr20.tsv.gz": "principal components of the SADs, tabix-indexed",
     "parquet/chr20.parquet": "the scores as a long table",
     "annotated.vcf.gz": "the VCF with status, scores and components",
-    "locus.bw": "predicted DNase signal of HepG2, for a genome browser",
+    "locus.bw": "predicted DNase signal of HepG2, for a browser",
     "locus.png": "that and other tracks, drawn",
     "alleles.png": f"REF and ALT of {SHOWN}",
     "promoter_DNASE.png": "every substitution of the promoter, predicted, measured",
@@ -330,17 +322,18 @@ def _show(report: Mapping[str, Any], out: Path) -> None:
     for table in (files, _variants(models), _agreement(models)):
         console.print(table)
     console.print(
-        "The models are small and were trained on 45 human windows: such correlations are what they can do. "
+        "\nThe models are small and were trained on 45 human windows: such correlations are what they can do. "
         "Replicates of this measurement agree with r = 0.75."
     )
     console.print(f"Everything else, and what it was made of: {out}/report.json ({duration(report['seconds'])} in all)")
 
 
 def _table(title: str, *columns: str) -> Table:
-    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    return Table(*columns, title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    table = Table(*columns, title=f"\n{title}", box=None, padding=(0, 2, 0, 0), title_justify="left")
+    table.title_style, table.header_style = "bold", "underline"
+    return table
 
 
 def _variants(models: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -104,7 +104,7 @@ def _shipped(device: str) -> dict[str, str]:
     import numpy as np
 
     from distal.models.zoo import SHIPPED, installed
-    from distal.predict import load
+    from distal.predictor import load
 
     times = {}
     for name, folder in installed().items():

@@ -48,7 +48,7 @@ def tracks(
     """
     from distal.evals.run import evaluate
     from distal.io.fasta import Genome
-    from distal.predict import load
+    from distal.predictor import load
 
     predictor = load(model, head, device, precision)
     result = evaluate(predictor, data, split, rc, None if fasta is None else Genome(fasta))

@@ -72,7 +72,7 @@ def ism(
     from distal.interpret import attribution
     from distal.io import mutagenesis
     from distal.io.fasta import Genome
-    from distal.predict import load
+    from distal.predictor import load
 
     started = time.monotonic()
     _check_names(out, figure)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from distal.io.bigwig import Record
     from distal.io.fasta import Genome
     from distal.io.predictions import Layout
-    from distal.predict import Predictor
+    from distal.predictor import Predictor
 
 BIGWIG, HDF5, NPZ = (".bw", ".bigWig", ".bigwig"), (".h5", ".hdf5"), (".npz",)
 
@@ -78,7 +78,7 @@ def predict(
     """
     from distal.io.fasta import Genome
     from distal.io.predictions import Layout
-    from distal.predict import load
+    from distal.predictor import load
 
     started = time.monotonic()
     kind = _kind(out)
@@ -108,7 +108,7 @@ def read_regions(text: str, genome: Genome) -> tuple[list[Interval], list[str]]:
     its chromosome.
     """
     from distal.io import bed
-    from distal.predict import on_genome
+    from distal.predictor import on_genome
 
     path = Path(text)
     if not path.is_file() and ":" not in text:
@@ -152,7 +152,7 @@ def _stream(
     draft: Path, layout: Layout, predictor: Predictor, genome: Genome, how: tuple[str, bool, tuple[int, ...]]
 ) -> None:
     from distal.io import predictions
-    from distal.predict import predict_tiles, tiles
+    from distal.predictor import predict_tiles, tiles
 
     count = sum(len(tiles(region, predictor.window)) for region in layout.regions)
     with progress("predict", count, "windows") as advance, predictions.write(draft, layout) as values:

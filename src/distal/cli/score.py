@@ -87,7 +87,7 @@ def score(
     """
     from distal.io import vcf as reader
     from distal.io.fasta import Genome
-    from distal.predict import load
+    from distal.predictor import load
     from distal.scoring.variants import score_variants, tally
 
     started = time.monotonic()

@@ -12,7 +12,7 @@ from distal.data import dataset
 from distal.data.dataset import Examples
 from distal.errors import InputError
 from distal.io.fasta import Genome
-from distal.predict import Predictor
+from distal.predictor import Predictor
 from distal.train.metrics import mean_by
 from distal.train.validation import correlate
 

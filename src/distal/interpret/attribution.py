@@ -19,7 +19,7 @@ from torch import Tensor
 from distal.coords import Interval
 from distal.dna import Codes
 from distal.errors import InputError
-from distal.predict import Predictor, averaged, on_genome
+from distal.predictor import Predictor, averaged, on_genome
 from distal.tracks import TrackTable
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from distal.coords import Variant, Window
 from distal.errors import InputError
 from distal.io.scores import DTYPES, Block, ScoreRow, clipped
-from distal.predict import Predictor, averaged
+from distal.predictor import Predictor, averaged
 from distal.scoring.alleles import DUPLICATE, FAILED, SCORED, STATUSES, haplotypes, judge
 from distal.scoring.run import Part, Run, Summary, parts
 from distal.scoring.scorers import Scorer, named

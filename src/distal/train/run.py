@@ -17,7 +17,7 @@ from distal.data.dataset import Examples
 from distal.errors import InputError
 from distal.models import zoo
 from distal.models.zoo import Spec
-from distal.predict import Predictor, open_device
+from distal.predictor import Predictor, open_device
 from distal.train import checkpoint
 from distal.train.checkpoint import Progress
 from distal.train.config import Config

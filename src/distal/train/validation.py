@@ -9,7 +9,7 @@ import numpy as np
 from distal.data import dataset
 from distal.data.dataset import Examples
 from distal.io.fasta import Genome
-from distal.predict import Predictor, averaged
+from distal.predictor import Predictor, averaged
 from distal.train.metrics import PearsonR
 
 

@@ -17,7 +17,7 @@ from distal.coords import Interval, Window
 from distal.errors import InputError
 from distal.io.fasta import Genome
 from distal.models import zoo
-from distal.predict import Predictor, averaged, load, on_genome, predict, predict_tiles, tiles
+from distal.predictor import Predictor, averaged, load, on_genome, predict, predict_tiles, tiles
 
 WINDOW = Window(2048, 128, 8)
 FAMILIES = pytest.mark.parametrize("family", ["enformer", "basenji2"])
