@@ -42,7 +42,7 @@ INDELS = (
     "chr20:42595607:ACCAACA>A",
     "chr20:43521315:ACTCTA>A",
 )
-"""1000 Genomes indels as vt's examples/normalize/01_IN.vcf.gz has them; the first two are one indel written twice."""
+"""Indels called in 158 people, as vt's examples/normalize/01_IN.vcf.gz has them; the first two are the same one."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def gtex_leads() -> Iterator[Known]:
 def indels() -> Iterator[Known]:
     """Real indels, among them one that is written twice."""
     for text in INDELS:
-        yield Known(Variant.parse(text), "1000G")
+        yield Known(Variant.parse(text), "vt_examples")
 
 
 def mutagenesis(measured: list[Measured], genome: Genome) -> Iterator[Known]:
