@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from distal.cli import console
-from distal.cli.console import duration, emit, progress
+from distal.cli.console import command_line, duration, emit, progress, running
 
 
 @dataclass
@@ -97,3 +97,10 @@ def test_progress_writes_lines_to_a_log(total, unit, expected, capsys, monkeypat
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
 def test_duration(seconds, text):
     assert duration(seconds) == text
+
+
+def test_files_name_the_verb_that_ran_not_the_one_that_called_it():
+    with running(["demo"]):
+        with running(["score", "--vcf", "a b.vcf"]):
+            assert command_line() == "distal score --vcf 'a b.vcf'"
+        assert command_line() == "distal demo"

@@ -91,7 +91,7 @@ def test_hdf5_says_what_it_is(run, model: str, genome: Genome, tmp_path: Path) -
     assert len(facts["weights_sha256"]) == 64
     assert facts["fasta_sha256"] == genome.digest()
     assert (bool(facts["rc"]), facts["shifts"], facts["precision"]) == (True, "0", "fp32")
-    assert facts["command"].startswith("distal ")
+    assert facts["command"].startswith("distal predict --model ")
 
 
 def test_bigwigs_are_read_back_by_another_reader(run, model: str, genome: Genome, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

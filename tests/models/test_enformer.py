@@ -13,6 +13,7 @@ from tests.oracles import models as oracle
 
 from distal.coords import Window
 from distal.errors import InputError
+from distal.models import borzoi, enformer
 from distal.models.enformer import Enformer, EnformerConfig, position_features
 
 
@@ -148,3 +149,11 @@ def test_config_survives_json() -> None:
 def test_impossible_configs_are_named(change: dict[str, object], words: str) -> None:
     with pytest.raises((ValueError, InputError), match=words):
         EnformerConfig.from_json({**ENFORMER.to_json(), **change})
+
+
+@pytest.mark.parametrize("features", [enformer.position_features, borzoi.position_features])
+def test_position_features_made_while_predicting_serve_training_too(features) -> None:  # type: ignore[no-untyped-def]
+    features.cache_clear()
+    with torch.inference_mode():
+        kept = features(16, 12)
+    assert not kept.is_inference()

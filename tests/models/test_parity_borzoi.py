@@ -10,10 +10,10 @@ import torch
 from tests.models.goldens import one_hot
 from tests.models.parity import Tap, check, error, record
 
-from distal import predict
 from distal.io import tfrecords
 from distal.models.borzoi import Borzoi, BorzoiConfig
 from distal.models.weights import convert, load_keras
+from distal.predictor import averaged, load
 
 pytestmark = pytest.mark.shared
 TAPS = [
@@ -87,11 +87,11 @@ def test_real_held_out_windows_are_predicted_as_well_as_by_baskerville(
     Mean Pearson r over tracks with baskerville's own program: DNASE 0.82, CAGE 0.34, RNA 0.43.
     """
     folder = convert(weights, tmp_path / "mini", targets={"human": weights / "targets.txt"})
-    predictor = predict.load(str(folder))
+    predictor = load(str(folder))
     dataset = shared / "data" / "tracks" / "baskerville_tiny" / "hg38"
     examples = list(tfrecords.read(dataset, "test"))
     assert len(examples) == 10
-    predicted = np.concatenate([predict.averaged(predictor, e.codes[None], rc=True)[0].numpy() for e in examples])
+    predicted = np.concatenate([averaged(predictor, e.codes[None], rc=True)[0].numpy() for e in examples])
     measured = np.concatenate([example.targets for example in examples])
     r = np.array([np.corrcoef(p, m)[0, 1] for p, m in zip(predicted.T, measured.T, strict=True)])
     mean = {a: np.nanmean([r[t.index] for t in predictor.tracks if t.assay == a]) for a in ("DNASE", "CAGE", "RNA")}

@@ -27,7 +27,7 @@ from difflib import get_close_matches
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from distal import __version__
-from distal.cli.console import SomeFailed, say
+from distal.cli.console import SomeFailed, running, say
 from distal.errors import InputError
 
 VERBS = {
@@ -87,7 +87,8 @@ def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` when None) and return its exit code; see the module's table."""
     arguments = list(sys.argv[1:] if tokens is None else tokens)
     try:
-        _run(arguments)
+        with running(arguments):
+            _run(arguments)
         sys.stdout.flush()
         return 0
     except BrokenPipeError:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, is_dataclass
 from json import dumps
 from textwrap import indent
@@ -33,9 +34,22 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)  # noqa: T201
 
 
+_ARGUMENTS: ContextVar[tuple[str, ...]] = ContextVar("arguments", default=())
+
+
+@contextmanager
+def running(arguments: Sequence[str]) -> Iterator[None]:
+    """Inside, `command_line` is the one with these arguments: the verb that runs, not the one that called it."""
+    before = _ARGUMENTS.set(tuple(arguments))
+    try:
+        yield
+    finally:
+        _ARGUMENTS.reset(before)
+
+
 def command_line() -> str:
     """The command as it was typed, without the folder that the program lies in; files keep it as their origin."""
-    return shlex.join(["distal", *sys.argv[1:]])
+    return shlex.join(["distal", *_ARGUMENTS.get()])
 
 
 @contextmanager

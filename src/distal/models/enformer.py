@@ -120,6 +120,7 @@ def gamma_features(distance: Tensor, features: int, length: int) -> Tensor:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)  # what is kept must serve training too
 def position_features(length: int, features: int) -> Tensor:
     """Features of the distances −(T−1) … T−1 for T = `length` bins: float32 [2T−1, features].
 
