@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -36,11 +35,10 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = distal.enformer
 
 
-def test_the_version_is_that_of_the_project_and_of_the_changelog():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+def test_the_version_is_that_of_the_changelog():
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest is not None
-    assert distal.__version__ == version == newest[1]
+    assert distal.__version__ == newest[1]
 
 
 def test_importing_distal_imports_nothing_heavy():

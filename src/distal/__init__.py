@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 _WHERE = {
@@ -21,7 +20,7 @@ _WHERE = {
     "evaluate": "distal.evals.run",
 }
 __all__ = sorted(_WHERE)
-__version__ = version("distal")
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
