@@ -85,7 +85,7 @@ def _one_model(name: str, folder: Path) -> dict[str, Any]:
     scored = steps.run("score", vcf=VCF, out=folder, formats="h5,parquet,tsv,vcf", rc=True)
     steps.run("predict", regions=LOCUS, tracks=SIGNAL, out=folder / "locus.bw", rc=True)
     steps.run("predict", regions=LOCUS, tracks=READ, out=folder / "locus.h5", rc=True)
-    steps.run("ism", region=PROMOTER, tracks=READ, out=folder / "promoter.h5", rc=True)
+    steps.run("ism", region=PROMOTER, tracks=READ, out=folder / "promoter.h5")
     with steps.timed("figures"):
         correlations = _draw(name, folder)
     return {
