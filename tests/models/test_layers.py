@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from distal.models.enformer import EnformerConfig
 from distal.models.layers import (
     GELUS,
     BatchNorm,
@@ -132,15 +133,15 @@ def test_queries_are_scaled_before_the_biases_are_added() -> None:
 
 
 def test_a_block_with_zero_outputs_is_the_identity() -> None:
-    attention = RelativeAttention(8, heads=2, key=3, value=4, features=5)
+    block = TransformerBlock(EnformerConfig(channels=24, attention_heads=2, key_size=3, divisible_by=4), eps=1e-5)
     with torch.no_grad():
-        attention.content_bias.normal_()
-        attention.position_bias.normal_()
-        for linear in (attention.output, (block := TransformerBlock(attention, 0.4, 0.01, eps=1e-5)).mlp[4]):
+        block.attention.content_bias.normal_()
+        block.attention.position_bias.normal_()
+        for linear in (block.attention.output, block.mlp[4]):
             linear.weight.zero_()
             linear.bias.zero_()
-    x = torch.randn(2, 6, 8)
-    torch.testing.assert_close(block.eval()(x, torch.randn(11, 5)), x, rtol=0, atol=0)
+    x = torch.randn(2, 6, 24)
+    torch.testing.assert_close(block.eval()(x, torch.randn(11, 12)), x, rtol=0, atol=0)
 
 
 def test_residual_adds_its_input() -> None:

@@ -152,7 +152,7 @@ class Borzoi(nn.Module):
         self.tower = nn.ModuleList(
             ConvBlock(inputs, width, config.tower_kernel, self.gelu) for inputs, width in pairwise(widths)
         )
-        self.transformer = nn.ModuleList(transformer_block(config) for _ in range(config.layers))
+        self.transformer = nn.ModuleList(TransformerBlock(config, eps=EPS) for _ in range(config.layers))
         self.unet = nn.ModuleList(
             UnetStep(channels, config.tower[-1 - step], config.unet_kernel, self.gelu)
             for step in range(config.upsamplings)
@@ -195,16 +195,3 @@ class Borzoi(nn.Module):
     def forward(self, x: Tensor, head: str) -> Tensor:
         """One-hot [B, L, 4] -> predicted coverage per bin [B, bins, tracks], never negative."""
         return F.softplus(self.heads[head](self.trunk(x)))
-
-
-def transformer_block(config: BorzoiConfig) -> TransformerBlock:
-    """Enformer's block with Keras's epsilon."""
-    attention = RelativeAttention(
-        config.channels,
-        config.attention_heads,
-        config.key_size,
-        config.channels // config.attention_heads,
-        config.position_features,
-    )
-    attention.weights_dropout.p = config.attention_dropout
-    return TransformerBlock(attention, config.dropout, config.position_dropout, eps=EPS)

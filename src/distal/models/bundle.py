@@ -16,17 +16,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
 from distal.errors import InputError
+from distal.protobuf import fields, masked_crc, varint
 
 _FOOTER_BYTES = 48
 _TRAILER_BYTES = 5  # a block is followed by its compression type (1 byte) and its masked CRC-32C (4 bytes)
 _TABLE_MAGIC = 0xDB4775248B80FB57
-_CRC_MASK = 0xA282EAD8
-_MAX_VARINT_BYTES = 10
 _LITTLE_ENDIAN = 0
 _STRING = 7  # tensorflow.DataType of the object graph
 _NUMPY_TYPES = {  # tensorflow.DataType -> numpy
@@ -94,7 +92,7 @@ class Bundle(Mapping[str, NDArray[Any]]):
         raw = shard[entry.offset : entry.offset + entry.size]
         if raw.size != entry.size:
             raise InputError(f"{self._shard_path(entry.shard)} ends before tensor {name}; copy it again")
-        if _masked_crc(raw) != entry.crc:
+        if masked_crc(raw) != entry.crc:
             raise InputError(f"{self._shard_path(entry.shard)}: tensor {name} fails its CRC-32C; copy the file again")
         return raw.view(dtype).reshape(entry.shape)
 
@@ -146,11 +144,6 @@ def _prefix_in(folder: Path) -> Path:
     raise InputError(f"{folder} holds {len(prefixes)} checkpoints; name one: {', '.join(p.name for p in prefixes)}")
 
 
-def _masked_crc(data: bytes | NDArray[np.uint8]) -> int:
-    crc: int = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + _CRC_MASK) & 0xFFFFFFFF
-
-
 def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a sorted table, in order."""
     footer = data[-_FOOTER_BYTES:]
@@ -163,8 +156,8 @@ def _table(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _handle(data: bytes, at: int) -> tuple[tuple[int, int], int]:
-    offset, at = _varint(data, at)
-    size, at = _varint(data, at)
+    offset, at = varint(data, at)
+    size, at = varint(data, at)
     return (offset, size), at
 
 
@@ -175,16 +168,16 @@ def _block(data: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]
     trailer = data[offset + size : offset + size + _TRAILER_BYTES]
     if size < 4 or len(trailer) < _TRAILER_BYTES:
         raise ValueError("a block lies outside the file")
-    if struct.unpack_from("<I", trailer, 1)[0] != _masked_crc(block):
+    if struct.unpack_from("<I", trailer, 1)[0] != masked_crc(block):
         raise ValueError("a block fails its CRC-32C")
     if trailer[0] != 0:
         raise ValueError("its blocks are compressed, which TensorFlow's own writer never does")
     restarts = struct.unpack_from("<I", block, size - 4)[0]
     end, at, key = size - 4 * (restarts + 1), 0, b""
     while at < end:
-        shared, at = _varint(block, at)
-        unshared, at = _varint(block, at)
-        length, at = _varint(block, at)
+        shared, at = varint(block, at)
+        unshared, at = varint(block, at)
+        length, at = varint(block, at)
         if shared > len(key) or at + unshared + length > end:
             raise ValueError("a block's entry is longer than the block")
         key = key[:shared] + block[at : at + unshared]
@@ -193,53 +186,28 @@ def _block(data: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]
         at += length
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The base-128 number at `at` and the place behind it."""
-    value = 0
-    for i in range(_MAX_VARINT_BYTES):
-        byte = data[at + i]
-        value |= (byte & 0x7F) << (7 * i)
-        if byte < 0x80:
-            return value, at + i + 1
-    raise ValueError("a number has more than ten bytes")
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """Field number and value (int, or bytes for a nested message) of a protocol-buffer message."""
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        wire = tag & 7
-        if wire == 0:
-            value, at = _varint(message, at)
-            yield tag >> 3, value
-            continue
-        if wire not in (1, 2, 5):
-            raise ValueError(f"wire type {wire} is not one of protocol buffers'")
-        size, at = _varint(message, at) if wire == 2 else (8 if wire == 1 else 4, at)
-        if at + size > len(message):
-            raise ValueError("a message is cut short")
-        raw = message[at : at + size]
-        yield tag >> 3, raw if wire == 2 else int.from_bytes(raw, "little")
-        at += size
-
-
 def _shard_count(header: bytes | None) -> int:
     if header is None:
         raise ValueError("it has no bundle header")
-    fields = dict(_fields(header))
-    if fields.get(2, _LITTLE_ENDIAN) != _LITTLE_ENDIAN:
+    found = dict(fields(header))
+    if found.get(2, _LITTLE_ENDIAN) != _LITTLE_ENDIAN:
         raise ValueError("it was written on a big-endian machine")
-    return int(fields.get(1, 1))
+    return int(found.get(1, 1))
+
+
+def _message(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError(f"the number {value} stands where a message should")
+    return value
 
 
 def _entry(message: bytes) -> Entry:
     values: dict[int, Any] = {}
     sliced = False
-    for number, value in _fields(message):
+    for number, value in fields(message):
         sliced = sliced or number == 7
         values[number] = value
-    dims = [dict(_fields(dim)) for number, dim in _fields(values.get(2, b"")) if number == 2]
+    dims = [dict(fields(_message(dim))) for number, dim in fields(_message(values.get(2, b""))) if number == 2]
     return Entry(
         dtype=values.get(1, 0),
         shape=tuple(int(dim.get(1, 0)) for dim in dims),

@@ -165,19 +165,6 @@ class MaxPool(nn.MaxPool1d):
 POOLINGS: dict[str, type[nn.Module]] = {"attention": SoftmaxPool, "max": MaxPool}
 
 
-def transformer_block(config: EnformerConfig) -> TransformerBlock:
-    """The shared block at the model's width, value size C / heads."""
-    attention = RelativeAttention(
-        config.channels,
-        config.attention_heads,
-        config.key_size,
-        config.channels // config.attention_heads,
-        config.position_features,
-    )
-    attention.weights_dropout.p = config.attention_dropout
-    return TransformerBlock(attention, config.dropout, config.position_dropout, eps=1e-5)
-
-
 class Enformer(nn.Module):
     """One-hot DNA [B, input_bp, 4] to tracks [B, bins, tracks]."""
 
@@ -198,7 +185,7 @@ class Enformer(nn.Module):
                 for inputs, width in pairwise(widths)
             )
         )
-        self.transformer = nn.ModuleList(transformer_block(config) for _ in range(config.layers))
+        self.transformer = nn.ModuleList(TransformerBlock(config, eps=1e-5) for _ in range(config.layers))
         self.final = ConvBlock(channels, 2 * channels, 1)
         self.final_dropout = nn.Dropout(config.dropout / 8)
         self.heads = nn.ModuleDict({name: nn.Linear(2 * channels, n) for name, n in config.heads.items()})

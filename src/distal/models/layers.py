@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -140,16 +141,38 @@ class RelativeAttention(nn.Module):
         return split.transpose(-2, -3)
 
 
+class _TransformerConfig(Protocol):
+    """The numbers of a model's config that make its transformer; a head's value size is channels / attention_heads."""
+
+    @property
+    def channels(self) -> int: ...
+    @property
+    def attention_heads(self) -> int: ...
+    @property
+    def key_size(self) -> int: ...
+    @property
+    def position_features(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def attention_dropout(self) -> float: ...
+    @property
+    def position_dropout(self) -> float: ...
+
+
 class TransformerBlock(nn.Module):
     """Attention, then an MLP: x + attention(norm(x)), x + MLP(norm(x)); each ends in dropout (Enformer)."""
 
-    def __init__(self, attention: RelativeAttention, dropout: float, position_dropout: float, *, eps: float) -> None:
+    def __init__(self, config: _TransformerConfig, eps: float) -> None:
         super().__init__()
-        channels = attention.output.out_features
+        channels, heads, dropout = config.channels, config.attention_heads, config.dropout
         self.attention_norm = nn.LayerNorm(channels, eps=eps)
-        self.attention = attention
+        self.attention = RelativeAttention(
+            channels, heads, config.key_size, channels // heads, config.position_features
+        )
+        self.attention.weights_dropout.p = config.attention_dropout
         self.attention_dropout = nn.Dropout(dropout)
-        self.position_dropout = nn.Dropout(position_dropout)
+        self.position_dropout = nn.Dropout(config.position_dropout)
         self.mlp = Residual(
             nn.LayerNorm(channels, eps=eps),
             nn.Linear(channels, 2 * channels),
