@@ -42,7 +42,7 @@ def tracks(
     device
         Where the model runs.
     precision
-        fp32, or bf16 for matrix products.
+        fp32, or bf16 for matrix products; faster only where the hardware has it (`distal doctor` tells).
     json
         Print every track as JSON.
     """

@@ -61,7 +61,7 @@ def ism(
     head
         Which output head of the model: human, mouse ...
     precision
-        fp32, or bf16 (faster, three digits: small effects drown).
+        fp32, or bf16: three digits, small effects drown; faster only where the hardware has it (`distal doctor`).
     batch_size
         Windows that go through the model together.
     device

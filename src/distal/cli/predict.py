@@ -68,7 +68,7 @@ def predict(
     head
         Which output head of the model: human, mouse ...
     precision
-        fp32, or bf16 (faster, three digits).
+        fp32, or bf16: three digits; faster only where the hardware has it (`distal doctor` tells).
     batch_size
         Windows that go through the model together.
     device

@@ -73,7 +73,7 @@ def score(
     head
         Which output head of the model: human, mouse ...
     precision
-        fp32, or bf16 (faster, three digits: small effects drown).
+        fp32, or bf16: three digits, small effects drown; faster only where the hardware has it (`distal doctor`).
     dtype
         How scores are stored; float16 is what the published scores have.
     batch_size
