@@ -1,8 +1,10 @@
-"""A file is there whole or not at all."""
+"""A file is there whole or not at all, has a digest, and may be readable only once."""
+
+import os
 
 import pytest
 
-from distal.files import replacing
+from distal.files import digest, is_pipe, replacing
 
 
 def test_the_file_takes_its_name_when_the_block_ends_well(tmp_path):
@@ -49,3 +51,19 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     with replacing(path) as temporary:
         temporary.chmod(0o600)
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_digests_are_the_published_ones_of_abc(tmp_path):
+    # FIPS 180-2, appendix B.1, and RFC 1321, A.5
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert digest(tmp_path / "abc", "md5") == "900150983cd24fb0d6963f7d28e17f72"
+
+
+def test_what_can_be_read_only_once_is_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("")
+    assert is_pipe("-")
+    assert is_pipe(tmp_path / "pipe")
+    assert not is_pipe(tmp_path / "file")
+    assert not is_pipe(tmp_path / "absent")

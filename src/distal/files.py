@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all; knows names on a disk, nothing of what is written."""
+"""Files as names and bytes: written whole or not at all, told apart by digest; knows nothing of what is in them."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,3 +33,14 @@ def keep(made: Path, path: Path) -> None:
     with made.open("rb") as file:
         os.fsync(file.fileno())
     made.replace(path)
+
+
+def digest(path: str | Path, algorithm: str = "sha256") -> str:
+    """The file's checksum in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def is_pipe(path: str | Path) -> bool:
+    """Whether `path` can be read only once: standard input (``-``), a named pipe, the shell's ``<(...)``."""
+    return str(path) == "-" or (Path(path).exists() and not Path(path).is_file())

@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "bf16"]
 
 
+def alphabet(device: torch.device, n: float = 0.0) -> Tensor:
+    """One-hot rows of A, C, G, T, N on a device, float32 [5, 4]; `n` is the value of all four channels at an N."""
+    return torch.from_numpy(dna.one_hot(np.arange(5, dtype=np.uint8), n=n)).to(device)
+
+
+def one_hot(codes: dna.Codes, alphabet: Tensor) -> Tensor:
+    """Codes uint8 [n, L] to float32 [n, L, 4] on the device of `alphabet`; only the codes travel there."""
+    indices = torch.from_numpy(np.array(codes)).to(alphabet.device).flatten().int()
+    return alphabet.index_select(0, indices).view(*codes.shape, 4)
+
+
 @dataclass(frozen=True, eq=False)
 class Predictor:
     """A module in evaluation mode on its device, with the window it reads and the tracks that one head gives."""
@@ -99,16 +110,13 @@ class Predictor:
         return torch.cat(values)
 
     def _forward(self, codes: dna.Codes, chosen: Tensor | None) -> Tensor:
-        indices = torch.from_numpy(np.array(codes)).to(self.device).flatten().int()
-        one_hot = self._alphabet.index_select(0, indices).view(*codes.shape, 4)
         with self._arithmetic():
-            values: Tensor = self.module(one_hot, self.head)
+            values: Tensor = self.module(one_hot(codes, self._alphabet), self.head)
         return (values if chosen is None else values.index_select(2, chosen)).float()
 
     @cached_property
     def _alphabet(self) -> Tensor:
-        """One-hot rows of A, C, G, T, N, shape [5, 4]."""
-        return torch.from_numpy(dna.one_hot(np.arange(5, dtype=np.uint8), n=self.n)).to(self.device)
+        return alphabet(self.device, self.n)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
         """fp32 means fp32 (cuDNN would otherwise round convolutions to TF32); bf16 lowers matrix products only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -155,7 +156,7 @@ def test_demo_twice_from_an_empty_folder(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def check_report(report: dict) -> None:  # type: ignore[type-arg]
-    assert report["data_sha256"]["variants.vcf"] == demo._sha256(demo.VCF)
+    assert report["data_sha256"]["variants.vcf"] == hashlib.sha256(demo.VCF.read_bytes()).hexdigest()
     assert set(report["weights_sha256"]) == set(report["models"]) == set(demo.MODELS)
     for found in report["models"].values():
         assert found["n_in"] == sum(found["statuses"].values()) == 70

@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from hashlib import file_digest
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from distal.cli.console import command_line, duration, say
 from distal.coords import Interval, Variant
 from distal.errors import InputError
-from distal.files import replacing
+from distal.files import digest, replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -287,15 +286,10 @@ def _provenance() -> dict[str, Any]:
         "torch": version("torch"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         "command": command_line(),
-        "data_sha256": {path.name: _sha256(path) for path in sorted(DATA.iterdir()) if path.is_file()},
+        "data_sha256": {path.name: digest(path) for path in sorted(DATA.iterdir()) if path.is_file()},
         "weights_sha256": {name: zoo.read_spec(zoo.find(name)).weights_sha256 for name in MODELS},
         "measured": "Kircher et al. 2019, Nature Communications 10:3583, doi:10.1038/s41467-019-11526-w (CC BY 4.0)",
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 CAPTIONS = {

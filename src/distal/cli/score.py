@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from distal.cli.console import SomeFailed, command_line, emit, progress, say
 from distal.cli.options import Shifts
 from distal.errors import InputError
+from distal.files import is_pipe
 
 if TYPE_CHECKING:
     from distal.scoring.components import Components
@@ -99,7 +100,7 @@ def score(
         statuses = tally(genome, predictor.window, reader.read(vcf))
         emit({"n_in": sum(statuses.values()), "statuses": statuses}, json)
         return
-    count = None if _is_pipe(vcf) else sum(1 for _ in reader.read(vcf))  # checks every line before any is scored
+    count = None if is_pipe(vcf) else sum(1 for _ in reader.read(vcf))  # checks every line before any is scored
     with progress("score", count, "variants") as advance:
         arguments = (predictor, genome, reader.read(vcf), out, names, tracks, rc, shifts, dtype, command_line())
         summary = score_variants(*arguments, advance)
@@ -116,13 +117,9 @@ def _formats(text: str, vcf: Path) -> set[str]:
     wanted = {name.strip() for name in text.split(",")}
     if unknown := sorted(wanted - set(FORMATS)):
         raise InputError(f"format {unknown[0]!r} is not known; there are {', '.join(FORMATS)}")
-    if "vcf" in wanted and _is_pipe(vcf):
+    if "vcf" in wanted and is_pipe(vcf):
         raise InputError(f"{vcf} is no file, and annotating reads the VCF twice; save it to a file or leave vcf out")
     return wanted
-
-
-def _is_pipe(vcf: Path) -> bool:
-    return str(vcf) == "-" or (vcf.exists() and not vcf.is_file())
 
 
 def _given(pcs: Path | None, wanted: set[str], tracks: tuple[str, ...], scores: list[str]) -> Components | None:

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Variant
 from distal.errors import InputError
-from distal.files import keep
+from distal.files import is_pipe, keep
 
 Value = str | int | float | None
 """What one ALT allele gets in INFO."""
@@ -209,7 +209,7 @@ def _allele(text: str) -> str:
 
 def _header(path: str | Path) -> Iterator[str]:
     """The lines before the first record."""
-    if _is_pipe(path):
+    if is_pipe(path):
         raise InputError(f"{path} can be read only once, for its records; save the VCF to a file first")
     for line in _lines(path):
         if not line.startswith("#"):
@@ -272,15 +272,10 @@ def _opened(path: str | Path) -> Iterator[BufferedReader]:
         raw = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
         stream = cast("BufferedReader", raw)
         if _peek(stream, b"\x1f\x8b"):
-            if not _is_pipe(path):
+            if not is_pipe(path):
                 _check_end(Path(path))
             stream = stack.enter_context(BufferedReader(cast("RawIOBase", gzip.GzipFile(fileobj=stream))))
         yield stream
-
-
-def _is_pipe(path: str | Path) -> bool:
-    """Whether `path` can be read only once: standard input, a named pipe, the shell's ``<(...)``."""
-    return str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
 
 
 def _peek(stream: BufferedReader, magic: bytes) -> bool:
@@ -305,9 +300,9 @@ def _decoded(stream: BufferedReader) -> Generator[str]:
 def _bcf(path: str | Path, stream: BufferedReader) -> Generator[str]:
     """Header lines and records of a BCF, as text. A pipe goes through a temporary file: its first bytes are read."""
     with tempfile.NamedTemporaryFile(suffix=".bcf") as copy:
-        if _is_pipe(path):
+        if is_pipe(path):
             shutil.copyfileobj(stream, copy)
             copy.flush()
-        with pysam.VariantFile(copy.name if _is_pipe(path) else str(path)) as file:
+        with pysam.VariantFile(copy.name if is_pipe(path) else str(path)) as file:
             yield from str(file.header).splitlines()
             yield from (str(record).rstrip("\r\n") for record in file)

@@ -11,7 +11,6 @@ computed one is kept in ``NAME.sha256`` and later runs compare with it.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import sys
@@ -27,6 +26,7 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from distal.errors import InputError
+from distal.files import digest
 from distal.models.sources import Download
 
 CHUNK = 1 << 20
@@ -250,12 +250,12 @@ def _record(target: Path) -> Path:
 
 def _verified(path: Path, target: Path, download: Download) -> Fetched:
     """What `path`, which is or becomes `target`, holds, against the published checksum or the one of an earlier run."""
-    sha256, record = _digest(path, "sha256"), _record(target)
+    sha256, record = digest(path), _record(target)
     published = download.sha256 or download.md5
     if download.sha256 or not download.md5:
         kind, found = "SHA-256", sha256
     else:
-        kind, found = "MD5", _digest(path, "md5")
+        kind, found = "MD5", digest(path, "md5")
     recorded = record.read_text().split()[0] if path == target and record.is_file() else found
     expected = published or recorded
     if found != expected:
@@ -263,8 +263,3 @@ def _verified(path: Path, target: Path, download: Download) -> Fetched:
         remedy = f"delete {target} and fetch again" if path == target else "nothing was kept; fetch again"
         raise InputError(f"{download.name} has {kind} {found}, not {expected} as {origin}; {remedy}")
     return Fetched(target, sha256, bool(published))
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()

@@ -6,7 +6,6 @@ a file is used or named as left over. Nothing in a file is executed: no pickle, 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import nn
 
 import distal
 from distal.errors import InputError
+from distal.files import digest
 from distal.models import zoo
 from distal.models.basenji2 import Basenji2, Basenji2Config
 from distal.models.borzoi import Borzoi, BorzoiConfig
@@ -187,9 +187,4 @@ def _digests(source: str | Path) -> dict[str, str]:
         files = [path] if path.is_file() else [path / name for name in _TORCH_FILES if (path / name).is_file()][:1]
     else:
         files = [_keras_file(path)]
-    return {file.name: _sha256(file) for file in files}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {file.name: digest(file) for file in files}

@@ -13,7 +13,6 @@ float16 (the models that ship with distal) become float32 when they are loaded.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distal.coords import Window
 from distal.errors import InputError
-from distal.files import replacing
+from distal.files import digest, replacing
 from distal.models.fetch import cache_folder
 from distal.models.sources import KNOWN
 from distal.tracks import TrackTable, read_targets, write_targets
@@ -85,10 +84,7 @@ class Spec:
     @cached_property
     def weights_sha256(self) -> str:
         """SHA-256 of model.safetensors; empty for a model that is in no folder."""
-        if self.folder is None:
-            return ""
-        with (self.folder / WEIGHTS).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return "" if self.folder is None else digest(self.folder / WEIGHTS)
 
 
 def save(

@@ -15,15 +15,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from distal import dna
 from distal.data import dataset
 from distal.data.dataset import Draw
 from distal.errors import InputError
 from distal.models import zoo
+from distal.predictor import alphabet, one_hot
 from distal.tracks import TrackTable
 from distal.train.config import Config
 from distal.train.log import Line, Log, Report
@@ -87,17 +86,10 @@ def _backward(run: Run, head: str, draws: list[Draw], number: int) -> float:
     run.model.train()
     run.optimizer.zero_grad(set_to_none=True)
     with _arithmetic(run):
-        predictions = run.model(_one_hot(codes, run.device), head)
+        predictions = run.model(one_hot(codes, alphabet(run.device)), head)
     loss = poisson(predictions, torch.from_numpy(targets).to(run.device))
     loss.backward()  # type: ignore[no-untyped-call]
     return loss.item()
-
-
-def _one_hot(codes: dna.Codes, device: torch.device) -> Tensor:
-    """Codes [n, L] to float32 [n, L, 4]; N is all zeros."""
-    alphabet = torch.from_numpy(dna.one_hot(np.arange(5, dtype=np.uint8))).to(device)
-    indices = torch.from_numpy(codes).to(device).flatten().int()
-    return alphabet.index_select(0, indices).view(*codes.shape, 4)
 
 
 def _arithmetic(run: Run) -> AbstractContextManager[object]:
