@@ -12,8 +12,9 @@ Windows that pass a chromosome's end are padded with N; the region itself must l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice, pairwise
@@ -75,6 +76,11 @@ class Predictor:
     def window(self) -> Window:
         """What the model reads and says."""
         return self.spec.window
+
+    def on(self, device: str) -> Predictor:
+        """The same predictor with a copy of the module on another device (see `open_device`)."""
+        place = open_device(device)
+        return replace(self, module=deepcopy(self.module).to(place), device=place)
 
     def facts(self, genome: Genome) -> dict[str, str | int | float]:
         """What decides a prediction besides the sequence asked for, to be kept beside every result."""
@@ -166,13 +172,15 @@ def averaged(
     rc: bool = False,
     shifts: Sequence[int] = (0,),
     channels: NDArray[np.int64] | None = None,
+    each: Callable[[Tensor], object] = lambda member: None,
 ) -> Tensor:
     """Mean prediction over `shifts` and, with `rc`, over both strands: float32 [n, bins, channels] on the device.
 
     Under `rc` the reverse complement is predicted too, its bins are flipped and the two strands of a stranded track
     swapped; each strand is shifted in its own reading direction (Basenji's order), so the mean is exactly equivariant
     under reverse complement for any `shifts`. A shift moves the sequence that many bases to the right under fixed
-    bins and is not undone on the output. Scores are formed from this mean, never averaged themselves.
+    bins and is not undone on the output. Scores are formed from this mean, never averaged themselves. `each` is
+    called with every member of the mean, of the same shape, one after the other.
     """
     if not shifts:
         raise InputError("no shift is given; 0 is the sequence as it is")
@@ -180,9 +188,12 @@ def averaged(
     total: Tensor | float = 0.0
     for bases in shifts:
         value = predictor.tensor(dna.shift(codes, bases), channels)
+        each(value)
         if rc:
             other = dna.shift(dna.reverse_complement(codes), bases)
-            value = value + predictor.tensor(other, predictor.tracks.partners[channels]).flip(1)
+            turned = predictor.tensor(other, predictor.tracks.partners[channels]).flip(1)
+            each(turned)
+            value = value + turned
         total = total + value
     return torch.as_tensor(total / (len(shifts) * (1 + rc)))
 
