@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from distal.cli.console import command_line, emit, progress
+from distal.cli.options import BatchSize, BothStrands, Device, Fasta, Head, Json, Model, Precision, TrackQuery
 from distal.coords import Interval
 from distal.errors import InputError
 
@@ -18,20 +19,20 @@ PICTURES = (".png", ".svg", ".pdf")
 
 def ism(
     *,
-    model: str,
-    fasta: Path,
+    model: Model,
+    fasta: Fasta,
     region: str,
     out: Path,
-    tracks: str = "",
+    tracks: TrackQuery = "",
     target: str = "",
     statistic: Literal["log2_fold", "difference"] = "log2_fold",
     figure: Path | None = None,
-    rc: bool = False,
-    head: str = "human",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    batch_size: int = 4,
-    device: str = "cpu",
-    json: bool = False,
+    rc: BothStrands = False,
+    head: Head = "human",
+    precision: Precision = "fp32",
+    batch_size: BatchSize = 4,
+    device: Device = "cpu",
+    json: Json = False,
 ) -> None:
     """In-silico mutagenesis: replace every base of a region by each of the other three, and see what changes.
 
@@ -40,34 +41,16 @@ def ism(
 
     Parameters
     ----------
-    model
-        A model's name (`distal models list`) or folder.
-    fasta
-        The genome: .fa, .fa.gz (bgzip) or .2bit.
     region
         Such as chr20:42,984,160-42,984,444 (counted from 1, both ends included).
     out
         X.h5: the effect of each substitution on each track.
-    tracks
-        Which tracks, such as "assay=DNASE biosample~HepG2"; all when left out.
     target
         Where to read the output, a region; the mutated region and two bins on either side when left out.
     statistic
         log2_fold: log2 of the ratio of the sums, 1 added to both; difference: of the sums.
     figure
         X.png, X.svg or X.pdf: logo and heat map, averaged over the tracks.
-    rc
-        Average both strands.
-    head
-        Which output head of the model: human, mouse ...
-    precision
-        fp32, or bf16: three digits, small effects drown; faster only where the hardware has it (`distal doctor`).
-    batch_size
-        Windows that go through the model together.
-    device
-        cpu, cuda, cuda:1, mps.
-    json
-        Print JSON.
     """
     from distal.interpret import attribution
     from distal.io import mutagenesis

@@ -9,10 +9,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from distal.cli.console import command_line, emit, progress
-from distal.cli.options import Shifts
+from distal.cli.options import (
+    BatchSize,
+    BothStrands,
+    Device,
+    Fasta,
+    Head,
+    Json,
+    Model,
+    Precision,
+    Shifts,
+    TrackQuery,
+)
 from distal.coords import Interval
 from distal.errors import InputError
 
@@ -30,18 +41,18 @@ BIGWIG, HDF5, NPZ = (".bw", ".bigWig", ".bigwig"), (".h5", ".hdf5"), (".npz",)
 
 def predict(
     *,
-    model: str,
-    fasta: Path,
+    model: Model,
+    fasta: Fasta,
     regions: str,
     out: Path,
-    tracks: str = "",
-    rc: bool = False,
+    tracks: TrackQuery = "",
+    rc: BothStrands = False,
     shifts: Shifts = (0,),
-    head: str = "human",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    batch_size: int = 4,
-    device: str = "cpu",
-    json: bool = False,
+    head: Head = "human",
+    precision: Precision = "fp32",
+    batch_size: BatchSize = 4,
+    device: Device = "cpu",
+    json: Json = False,
 ) -> None:
     """Predict tracks over regions and write them as bigWig, HDF5 or npz.
 
@@ -51,30 +62,10 @@ def predict(
 
     Parameters
     ----------
-    model
-        A model's name (`distal models list`) or folder.
-    fasta
-        The genome: .fa, .fa.gz (bgzip) or .2bit.
     regions
         One region such as chr20:42,900,000-43,100,000 (counted from 1, both ends included), or a BED file.
     out
         X.bw: one bigWig, or X.<track>.bw each when several tracks are chosen. X.h5 or X.npz: all in one file.
-    tracks
-        Which tracks, such as "assay=DNASE biosample~HepG2"; all when left out.
-    rc
-        Average both strands.
-    shifts
-        Average the sequence moved by so many bases, such as -1,0,1.
-    head
-        Which output head of the model: human, mouse ...
-    precision
-        fp32, or bf16: three digits; faster only where the hardware has it (`distal doctor` tells).
-    batch_size
-        Windows that go through the model together.
-    device
-        cpu, cuda, cuda:1, mps.
-    json
-        Print JSON.
     """
     from distal.io.fasta import Genome
     from distal.io.predictions import Layout
