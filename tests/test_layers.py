@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "distal"
 
 LAYERS = (
-    {"errors", "files", "protobuf"},
+    {"errors", "files", "protobuf", "quantiles"},
     {"coords", "dna", "engine"},
     {"tracks"},
     {"io", "models"},
