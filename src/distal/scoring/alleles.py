@@ -1,24 +1,36 @@
-"""One alternative allele over a window: REF and ALT codes, and how ALT's bins go back to REF's; knows no model.
+"""One alternative allele over a window: REF and ALT codes, and how two predictions are compared; knows no model.
 
 **Coordinates.** Both alleles are read in a window whose left edge is the same base of the genome, with the first base
 of REF at index `input_bp // 2 - 1`. An insertion pushes everything behind it to the right and off the window's end; a
 deletion pulls it to the left and the window is refilled from the genome. So behind an indel ALT's bins lie over other
-bases than REF's, and a difference taken bin by bin would mostly measure that displacement. `Realignment` undoes it:
+bases than REF's, and a difference taken bin by bin would mostly measure that displacement. Two things undo it:
 
-- an ALT bin's value is spread evenly over its bases, and every ALT base is mapped to a REF base;
-- inserted bases have no REF base of their own: their signal goes to the base before them;
-- deleted REF bases receive 0;
-- REF bases that ALT's output doesn't reach (the last ones, behind an insertion) keep REF's value, a difference of 0.
+- *Realignment.* A bin's value is spread evenly over its bases, every ALT base is mapped to a REF base, and the sums per
+  REF bin are compared.
+- *The same phase.* The spread is coarse: a peak cut by the bin grid at another place has other sums. So behind the edit
+  ALT is compared with `shifted`: REF's own sequence, moved by the length difference, whose bins are cut where ALT's
+  are. It goes to REF's bins by the weights that ALT goes by. Where the model sees no difference, there is none.
 
-The sums per REF bin are what is compared. For alleles of equal length the map is the identity. The place of an indel
-inside its alleles is the leftmost one that the two texts allow (the shared suffix is kept first). The window
-stays centred on the row's POS: the same indel written at another POS of a repeat is read in another window, as ever.
+What the sums on REF's bins are made of, base by base:
+
+==================================  ===============================  =====================================
+base                                ALT                              REF
+==================================  ===============================  =====================================
+in front of the edit                ALT's                            REF's
+inserted, given to the one before   ALT's                            0
+deleted                             0                                REF's
+behind the edit                     ALT's                            that of `shifted`
+not reached by ALT (the last ones)  REF's                            REF's
+==================================  ===============================  =====================================
+
+For alleles of equal length nothing is moved. A variant is normalised before (`normalise`), so however it was written
+it is read in the same window. The place of an indel inside its alleles is the leftmost one that the two texts allow.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +41,7 @@ from torch import Tensor
 from distal import dna
 from distal.coords import Interval, Variant, Window
 from distal.errors import InputError
+from distal.scoring.normalise import normalised
 
 if TYPE_CHECKING:
     from distal.io.fasta import Genome
@@ -45,99 +58,177 @@ STATUSES = (SCORED, REF_MISMATCH, REF_FLIPPED, OUT_OF_RANGE, UNSUPPORTED, DUPLIC
 """What can become of a row. `scored` and `duplicate` (of a scored one) have scores, the others NaN.
 
 `ref_mismatch`: the genome has neither allele there. `ref_flipped`: it has ALT where the row says REF (as in files that
-went through plink's major/minor): not scored, since a score would belong to the other direction. `out_of_range`: the
+went through plink's major/minor): not scored unless the caller asks for the row's own direction. `out_of_range`: the
 genome lacks the contig, or it ends before the allele does. `unsupported_allele`: symbolic, `*`, `.`, letters other than
 ACGT, or longer than half the model's output. `failed`: the model's answer is not finite.
 """
 
+Weights = NDArray[np.float32]
 
-def judge(genome: Genome, window: Window, row: VcfRow) -> str:
-    """Which of `STATUSES` a row has before any model sees it (never `duplicate` or `failed`)."""
-    if not _scorable(row.ref, window) or not _scorable(row.alt, window):
-        return UNSUPPORTED
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is to be done with a row."""
+
+    status: str
+    """One of `STATUSES`, never `duplicate` or `failed`: those are found out later."""
+    variant: Variant | None
+    """What is read: normalised, its contig under the genome's name, its REF the genome's bases. None: nothing is."""
+    flipped: bool = False
+    """The row's REF is the variant's ALT, so that scores turn round to be the row's ALT minus the row's REF."""
+
+
+def judge(genome: Genome, window: Window, row: VcfRow, swap: bool = False) -> Judged:
+    """What is to be done with `row`, before any model sees it.
+
+    With `swap` a row whose ALT is the genome's gets a variant too, from the genome's allele to the row's REF. An indel
+    whose shorter allele begins the longer one can't be told to be flipped (the genome always has the shorter one, the
+    base that anchors it): where the longer allele isn't the genome's, it is a mismatch.
+    """
+    if not (_is_bases(row.ref) and _is_bases(row.alt)):
+        return Judged(UNSUPPORTED, None)
+    written = _on(genome, row)
+    if written is None:
+        return Judged(OUT_OF_RANGE, None)
+    flipped = genome.fetch(written.interval) != written.ref
+    if flipped and not _carries_alt(genome, written):
+        return Judged(REF_MISMATCH, None)
+    turned = Variant(written.chrom, written.start, written.alt, written.ref, written.name) if flipped else written
+    variant = normalised(turned, genome)
+    if max(len(variant.ref), len(variant.alt)) > window.output_bp // 2:
+        return Judged(UNSUPPORTED, None)
+    if flipped:
+        return Judged(REF_FLIPPED, variant, flipped=True) if swap else Judged(REF_FLIPPED, None)
+    return Judged(SCORED, variant)
+
+
+def _is_bases(allele: str) -> bool:
+    return bool(allele) and not set(allele) - set("ACGT")
+
+
+def _on(genome: Genome, row: VcfRow) -> Variant | None:
+    """The row's alleles under the name that the genome has for the contig; None where the genome has no such bases."""
     try:
-        size = genome.sizes[genome.resolve(row.chrom)]
+        chrom = genome.resolve(row.chrom)
     except InputError:
-        return OUT_OF_RANGE
-    if row.pos < 1 or row.variant().end > size:
-        return OUT_OF_RANGE
-    variant = row.variant()
-    if genome.fetch(variant.interval) == row.ref:
-        return SCORED
-    carries_alt = genome.fetch(Interval(variant.chrom, variant.start, variant.start + len(row.alt))) == row.alt
-    return REF_FLIPPED if carries_alt else REF_MISMATCH
+        return None
+    if row.pos < 1:
+        return None
+    variant = Variant.from_vcf(chrom, row.pos, row.ref, row.alt, row.name)
+    return variant if variant.end <= genome.sizes[chrom] else None
 
 
-def _scorable(allele: str, window: Window) -> bool:
-    return 0 < len(allele) <= window.output_bp // 2 and not set(allele) - set("ACGT")
+def _carries_alt(genome: Genome, variant: Variant) -> bool:
+    """Whether the genome has ALT where REF should be, and that says something (see `judge`)."""
+    if variant.ref.startswith(variant.alt):
+        return False
+    return genome.fetch(Interval(variant.chrom, variant.start, variant.start + len(variant.alt))) == variant.alt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Realignment:
-    """ALT bins to REF bins, as sparse weights in deterministic passes: within a pass every REF bin occurs once.
+    """Predictions over an indel's REF, ALT and `shifted` REF to two sums over the same bases, on REF's bins.
 
-    REF bin `rows[i]` receives `weights[i]` of ALT bin `columns[i]`. Bins before `first` are ALT's as they are;
-    `unreached[j]` is the part of REF bin `first + j` that ALT's output doesn't reach.
+    Bins before `first` stay as they are. The weights, one for each REF bin from `first` on, are parts of that bin and
+    add up to 1.
     """
 
     first: int
-    passes: tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]], ...]
-    unreached: NDArray[np.float32]
+    front: Weights
+    """In front of the edit: the same bin of both."""
+    behind: tuple[tuple[NDArray[np.int64], Weights], tuple[NDArray[np.int64], Weights]]
+    """Behind it: the two bins of ALT, and of `shifted`, over which the REF bin's bases lie."""
+    deleted: Weights
+    unreached: Weights
+    inserted: tuple[slice, Weights]
+    """ALT's bins with inserted bases, and the parts of them that go to REF bin `first`."""
 
-    def __call__(self, alt: Tensor, ref: Tensor) -> Tensor:
-        """ALT's prediction float[bins, tracks] over REF's bins; `ref` [bins, tracks] fills what ALT doesn't reach."""
-        if not self.unreached.size:
-            return alt
-        device = alt.device
-        mapped = alt.clone()
-        mapped[self.first :] = torch.from_numpy(self.unreached).to(device)[:, None] * ref[self.first :]
-        for rows, columns, weights in self.passes:
-            place = torch.from_numpy(rows).to(device)
-            part = torch.from_numpy(weights).to(device)[:, None] * alt[torch.from_numpy(columns).to(device)]
-            mapped[place] = mapped[place] + part
-        return mapped
+    def __call__(self, ref: Tensor, alt: Tensor, shifted: Tensor) -> tuple[Tensor, Tensor]:
+        """Three predictions float[bins, tracks] to (REF, ALT), comparable bin by bin; the arguments stay untouched."""
+        own = ref[self.first :]
+        kept = _column(self.unreached, ref) * own
+        reference = _column(self.front + self.deleted, ref) * own + self._moved(shifted) + kept
+        changed = _column(self.front, alt) * alt[self.first :] + self._moved(alt) + kept
+        columns, weights = self.inserted
+        changed[0] += (_column(weights, alt) * alt[columns]).sum(0)
+        return torch.cat([ref[: self.first], reference]), torch.cat([alt[: self.first], changed])
+
+    def _moved(self, values: Tensor) -> Tensor:
+        near, far = (
+            _column(weights, values) * values.index_select(0, torch.from_numpy(columns).to(values.device))
+            for columns, weights in self.behind
+        )
+        return near + far
 
 
-IDENTITY = Realignment(0, (), np.empty(0, dtype=np.float32))
-"""For alleles of equal length."""
+def _column(weights: Weights, like: Tensor) -> Tensor:
+    return torch.from_numpy(weights).to(like.device)[:, None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Haplotypes:
-    """REF and ALT codes uint8 [input_bp] of one variant over `interval`, and how ALT's bins go back to REF's."""
+    """The sequences of one variant over `interval`, codes uint8 [input_bp] each, and how predictions are compared.
+
+    `ref` may be a view of the genome's codes: it is not to be written to.
+    """
 
     variant: Variant
     interval: Interval
     ref: dna.Codes
     alt: dna.Codes
-    realign: Realignment
+    shifted: dna.Codes | None
+    """Of an indel: REF moved by the length difference, so that the bases behind the edit have ALT's index."""
+    flipped: bool
+    realign: Realignment | None
+    """None for alleles of equal length."""
+
+    @property
+    def sequences(self) -> tuple[dna.Codes, ...]:
+        """What the model has to read, in the order of the arguments of `compared`."""
+        return (self.ref, self.alt) if self.shifted is None else (self.ref, self.alt, self.shifted)
+
+    def compared(self, ref: Tensor, alt: Tensor, shifted: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Predictions float[bins, tracks] of `sequences` to (REF, ALT) over the same bases, on REF's bins.
+
+        REF and ALT change places where the variant is `flipped`. Equal predictions have a difference of exactly 0.
+        """
+        if self.realign is not None:
+            if shifted is None:
+                raise ValueError(f"{self.variant} is an indel: it is compared with the prediction of `shifted` too")
+            ref, alt = self.realign(ref, alt, shifted)
+        return (alt, ref) if self.flipped else (ref, alt)
 
 
-def haplotypes(genome: Genome, window: Window, variant: Variant) -> Haplotypes:
-    """Both alleles of `variant` in the window around it; N beyond the chromosome's ends.
+def haplotypes(genome: Genome, window: Window, judged: Judged) -> Haplotypes:
+    """The sequences of a judged variant in the window around it; N beyond the chromosome's ends.
 
-    Raises `InputError` where the genome has another base than REF says; `judge` tells beforehand.
+    Raises `InputError` where the genome has another base than REF says, `ValueError` where there is no variant.
     """
+    if judged.variant is None:
+        raise ValueError(f"a row with status {judged.status} has no haplotypes")
+    variant, growth = judged.variant, len(judged.variant.alt) - len(judged.variant.ref)
     interval = window.input_around(variant)
-    growth = len(variant.alt) - len(variant.ref)
-    bases = genome.codes(Interval(interval.chrom, interval.start, interval.end + max(0, -growth)))
-    left, right = variant.start - interval.start, variant.end - interval.start
-    if not np.array_equal(bases[left:right], dna.encode(variant.ref)):
+    before = max(0, growth)  # bases that `shifted` needs on the window's left
+    read = Interval(interval.chrom, interval.start - before, interval.end + max(0, -growth)) if growth else interval
+    bases = genome.codes(read)
+    left, right = variant.start - read.start, variant.end - read.start
+    _check(variant, bases[left:right])
+    ref = bases[before : before + window.input_bp]
+    if growth == 0:
+        alt = bases.copy()
+        alt[left:right] = dna.encode(variant.alt)
+        return Haplotypes(variant, interval, ref, alt, None, judged.flipped, None)
+    alt = np.concatenate([bases[before:left], dna.encode(variant.alt), bases[right:]])[: window.input_bp]
+    shifted = bases[before - growth : before - growth + window.input_bp]
+    return Haplotypes(variant, interval, ref, alt, shifted, judged.flipped, realignment(window, variant))
+
+
+def _check(variant: Variant, bases: dna.Codes) -> None:
+    if bases.tobytes() != dna.encode(variant.ref).tobytes():
         raise InputError(
-            f"{variant}: the genome has {dna.decode(bases[left:right])} there, not {variant.ref}; "
+            f"{variant}: the genome has {dna.decode(bases)} there, not {variant.ref}; "
             "is this the FASTA of the genome build that the variants were called on?"
         )
-    alt = np.concatenate([bases[:left], dna.encode(variant.alt), bases[right:]])[: window.input_bp]
-    return Haplotypes(variant, interval, bases[: window.input_bp], alt, realignment(window, variant))
-
-
-def realignment(window: Window, variant: Variant) -> Realignment:
-    """How ALT's output bins over `window.input_around(variant)` go back to REF's (see the top of this file)."""
-    growth = len(variant.alt) - len(variant.ref)
-    if growth == 0:
-        return IDENTITY
-    output = window.output_of(window.input_around(variant))
-    return _realign(window.bins, window.bin_bp, variant.start - output.start + edit_offset(variant), growth)
 
 
 def edit_offset(variant: Variant) -> int:
@@ -150,27 +241,48 @@ def edit_offset(variant: Variant) -> int:
     return min(len(variant.ref), len(variant.alt)) - suffix
 
 
+def realignment(window: Window, variant: Variant) -> Realignment:
+    """How predictions over the window around an indel are brought together (see the top of this file)."""
+    output = window.output_of(window.input_around(variant))
+    edit = variant.start - output.start + edit_offset(variant)
+    return _realign(window.bins, window.bin_bp, edit, len(variant.alt) - len(variant.ref))
+
+
 def _realign(bins: int, bin_bp: int, edit: int, growth: int) -> Realignment:
     """`growth` bases appear (negative: disappear) in front of REF base `edit`, counted from the output's first base.
 
-    REF's bin edges are carried over to ALT, where a bin becomes a stretch; its overlaps with ALT's bins are weights.
+    REF base x behind them is base x + growth of ALT. With growth = step x bin_bp + rest, the first bin_bp - rest bases
+    of REF bin r lie in bin r + step of ALT, the others in the next one.
     """
-    width = bins * bin_bp
     first = (edit - (growth > 0)) // bin_bp
-    edges = np.arange(first, bins + 1, dtype=np.int64) * bin_bp
-    # An edge that lies right at an insertion has the inserted bases on its left: they belong to the base before it.
-    behind = edges >= edit if growth > 0 else edges > edit
-    carried = np.minimum(np.where(behind, np.maximum(edges + growth, edit), edges), width)
-    first_unreached = max(edit, width - growth) if growth > 0 else width
-    unreached = np.diff(np.maximum(edges, first_unreached)) / bin_bp
-    found: dict[int, list[tuple[int, int, float]]] = {}
-    for row, (start, end) in enumerate(pairwise(carried.tolist()), start=first):
-        for rank, column in enumerate(range(start // bin_bp, -(-end // bin_bp)) if end > start else ()):
-            overlap = min(end, (column + 1) * bin_bp) - max(start, column * bin_bp)
-            found.setdefault(rank, []).append((row, column, overlap / bin_bp))
-    return Realignment(first, tuple(map(_arrays, found.values())), unreached.astype(np.float32))
+    rows = np.arange(first, bins)
+    step, rest = divmod(growth, bin_bp)
+    start, end = rows * bin_bp, (rows + 1) * bin_bp
+    cut = end - rest
+    back = edit + max(0, -growth)  # the first base behind the edit
+    reached = bins * bin_bp - max(0, growth)  # the first one that ALT's output doesn't reach
+
+    def part(low: NDArray[np.int64] | int, high: NDArray[np.int64] | int) -> Weights:
+        """The part of each bin that lies in [low, high)."""
+        inside = np.minimum(end, high) - np.maximum(start, low)
+        return (inside.clip(0) / bin_bp).astype(np.float32)
+
+    near = rows + step
+    return Realignment(
+        first=first,
+        front=part(0, edit),
+        behind=(
+            (near.clip(0, bins - 1), part(back, np.minimum(cut, reached))),
+            ((near + 1).clip(0, bins - 1), part(np.maximum(cut, back), reached)),
+        ),
+        deleted=part(edit, back),
+        unreached=part(reached, bins * bin_bp),
+        inserted=_inserted(bin_bp, edit, max(0, growth)),
+    )
 
 
-def _arrays(entries: list[tuple[int, int, float]]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    rows, columns, weights = zip(*entries, strict=True)
-    return np.array(rows), np.array(columns), np.array(weights, dtype=np.float32)
+def _inserted(bin_bp: int, edit: int, length: int) -> tuple[slice, Weights]:
+    """The bins of ALT that have some of `length` bases from `edit` on, and which part of each is theirs."""
+    columns = np.arange(edit // bin_bp, -(-(edit + length) // bin_bp) if length else edit // bin_bp)
+    inside = np.minimum((columns + 1) * bin_bp, edit + length) - np.maximum(columns * bin_bp, edit)
+    return slice(edit // bin_bp, edit // bin_bp + len(columns)), (inside / bin_bp).astype(np.float32)
