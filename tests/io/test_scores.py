@@ -39,7 +39,8 @@ def make(path: Path, rows: Sequence[ScoreRow] = ROWS, sad: np.ndarray = SAD, dty
 
 def test_the_published_layout(tmp_path: Path) -> None:
     with h5py.File(make(tmp_path / "chr20.h5")) as file:
-        assert set(file) == {"snp", "chr", "pos", "ref", "alt", "target_ids", "target_labels", "SAD", "SAR", "status"}
+        texts = {"snp", "chr", "ref", "alt", "ref_allele", "alt_allele", "target_ids", "target_labels", "status"}
+        assert set(file) == {*texts, "pos", "SAD", "SAR"}
         assert file["pos"].dtype == "uint32"
         assert file["pos"][:].tolist() == [101, 90, 101, 250]
         for name in ("snp", "chr", "ref", "alt", "status", "target_ids", "target_labels"):
@@ -123,17 +124,17 @@ def test_positions_and_texts_at_the_edge(tmp_path: Path) -> None:
         assert scores.read(slice(None)).rows == [ScoreRow("chr\udcff", 2**32 - 1, "", "A", "C", "out_of_range")]
 
 
-def test_scores_are_copied_and_statuses_set(tmp_path: Path) -> None:
-    layout = Layout(2, text_widths(ROWS), TABLE, ("SAD",), "float32", {})
+def test_a_row_that_was_written_can_be_repeated(tmp_path: Path) -> None:
+    layout = Layout(3, text_widths(ROWS), TABLE, ("SAD",), "float32", {})
     with write(tmp_path / "x.h5", layout) as writer:
         writer.append(Block(ROWS[2:], {"SAD": SAD[2:]}))
-        assert writer.status(0) == "ref_mismatch"
-        writer.copy_scores(1, 0)
-        writer.set_status(0, "failed")
+        again = writer.written(1)
+        writer.append(Block([ROWS[0]], again.values, again.genes))
     with Scores(tmp_path / "x.h5") as scores:
         block = scores.read(slice(None))
-    assert block.rows[0].status == "failed"
-    np.testing.assert_array_equal(block.values["SAD"][0], block.values["SAD"][1])
+    assert again.rows == [ROWS[3]]
+    assert block.rows == [*ROWS[2:], ROWS[0]]
+    np.testing.assert_array_equal(block.values["SAD"], SAD[[2, 3, 3]].astype(np.float32))
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:

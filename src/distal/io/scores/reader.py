@@ -1,0 +1,217 @@
+"""Score files to read, whoever wrote them: ours, DeepMind's, Basenji's; writes nothing."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from distal.coords import Interval, spellings
+from distal.errors import InputError
+from distal.io.scores.blocks import (
+    TEXTS,
+    Block,
+    GeneAt,
+    GeneScores,
+    Matrix,
+    Rows,
+    ScoreRow,
+    decoded,
+    encoded,
+    together,
+)
+from distal.tracks import Track, TrackTable
+
+_SCAN = 1 << 16
+_SPLIT = re.compile(r"(\d+)")
+
+
+class Scores:
+    """A score file to read: ours, DeepMind's or Basenji's. Use it as a context manager.
+
+    `file` is the file itself where it is open already.
+    """
+
+    def __init__(self, path: str | Path, file: h5py.File | None = None) -> None:
+        self.path = Path(path)
+        self._file = _open(self.path) if file is None else file
+        self._names = {field: _either(self._file, dataset) for dataset, field in TEXTS.items()}
+        missing = [name for name in ("snp", "chr", "pos", "target_ids", "target_labels") if name not in self._file]
+        missing += [name for name in ("ref", "alt") if not self._names[name]]
+        if missing:
+            self._file.close()
+            raise InputError(f"{self.path} is not a file of variant scores: it has no {', '.join(missing)}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing can be read any more."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self._file["pos"])
+
+    @cached_property
+    def table(self) -> TrackTable:
+        """The tracks, numbered by column."""
+        texts = zip(self._file["target_ids"][:], self._file["target_labels"][:], strict=True)
+        return TrackTable(tuple(Track(i, decoded(name), decoded(label)) for i, (name, label) in enumerate(texts)))
+
+    @cached_property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the score matrices."""
+        shape = (len(self), len(self._file["target_ids"]))
+        found = (name for name in self._file if not self._is_quantiles(name))
+        return tuple(name for name in found if _is_matrix(self._file[name], shape))
+
+    @cached_property
+    def gene_scores(self) -> tuple[str, ...]:
+        """Names of the matrices of scores on genes; empty for files without them."""
+        if "genes" not in self._file:
+            return ()
+        group = self._file["genes"]
+        shape = (len(group["row"]), len(self._file["target_ids"]))
+        return tuple(name for name in group if _is_matrix(group[name], shape))
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The facts about the run that made the file; empty for files that others published."""
+        return dict(self._file.attrs)
+
+    def read(self, where: slice | Rows, scores: Sequence[str] | None = None) -> Block:
+        """The rows at `where` (a slice, or indices in any order) with all their scores, or those named.
+
+        The block has scores on genes where the file has any and all scores are asked for, or one of them is named.
+        """
+        if isinstance(where, slice):
+            return self._read(where, np.arange(*where.indices(len(self))), scores)
+        index, back = np.unique(where, return_inverse=True)
+        return self._read(together(index), index, scores).take(back.tolist())
+
+    def blocks(self, rows: int, scores: Sequence[str] | None = None) -> Iterator[Block]:
+        """The whole file, `rows` rows at a time."""
+        for start in range(0, len(self), rows):
+            yield self.read(slice(start, start + rows), scores)
+
+    def matrices(self, score: str, columns: slice = slice(None), rows: int = 4096) -> Iterator[Matrix]:
+        """Some columns of one score over all variants, [up to `rows`, columns] at a time, as they are stored."""
+        dataset = self._score(score)
+        for start in range(0, len(self), rows):
+            yield dataset[start : start + rows, columns]
+
+    def columns(self, score: str, columns: slice, rows: int = 4096) -> NDArray[np.float32]:
+        """Some columns of one score over all variants, float32 [n, columns]; read `rows` rows at a time."""
+        taken = range(*columns.indices(len(self.table)))
+        values = np.empty((len(self), len(taken)), dtype=np.float32)
+        for i, matrix in enumerate(self.matrices(score, slice(taken.start, taken.stop), rows)):
+            values[i * rows :][: len(matrix)] = matrix
+        return values
+
+    def named(self, name: str) -> Rows:
+        """Indices of the rows whose ID is `name`, or has it among several separated by ``;``."""
+        wanted = encoded(name)
+        return self._where(lambda start, end: [wanted in text.split(b";") for text in self._file["snp"][start:end]])
+
+    def within(self, region: Interval) -> Rows:
+        """Indices of the rows whose POS lies in `region` (0-based, half-open; chr20 and 20 are the same)."""
+        names = np.array([encoded(name) for name in spellings(region.chrom)])
+
+        def inside(start: int, end: int) -> NDArray[np.bool_]:
+            pos = self._file["pos"][start:end]  # counted from 1, so POS lies in [start, end) when start < pos <= end
+            found: NDArray[np.bool_] = np.isin(self._file["chr"][start:end], names)
+            found &= (pos > region.start) & (pos <= region.end)
+            return found
+
+        return self._where(inside)
+
+    def order(self) -> Rows:
+        """Indices that sort the rows by chromosome and POS; rows at one place keep their order."""
+        _, chrom = np.unique(self._file["chr"][:], return_inverse=True)
+        return np.lexsort((self._file["pos"][:], chrom))
+
+    def _where(self, test: Any) -> Rows:
+        ends = range(0, len(self), _SCAN)
+        found = [start + np.flatnonzero(test(start, start + _SCAN)) for start in ends]
+        return np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
+
+    def _score(self, name: str) -> Any:
+        if name not in self.scores:
+            known = ", ".join((*self.scores, *self.gene_scores))
+            raise InputError(f"{self.path} has no score {name!r}; it has {known}")
+        return self._file[name]
+
+    def _read(self, where: slice | Rows, index: Rows, scores: Sequence[str] | None) -> Block:
+        """The rows at `where`, which are those at `index`, ascending."""
+        texts = {field: self._text(field, where) for field in TEXTS.values()}
+        pos = self._file["pos"][where].tolist()
+        columns = zip(texts["chrom"], pos, texts["name"], texts["ref"], texts["alt"], texts["status"], strict=True)
+        names = (*self.scores, *self.gene_scores) if scores is None else scores
+        on_genes = tuple(name for name in names if name in self.gene_scores)
+        values = {name: self._score(name)[where] for name in names if name not in on_genes}
+        genes = self._genes(index, on_genes) if on_genes else None
+        return Block(list(map(ScoreRow._make, columns)), values, genes)
+
+    def _genes(self, index: Rows, scores: Sequence[str]) -> GeneScores:
+        """The scores on genes of the rows at `index`, ascending."""
+        group = self._file["genes"]
+        first, end = (
+            (bisect_left(group["row"], int(row)) for row in (index[0], index[-1] + 1)) if len(index) else (0, 0)
+        )
+        rows = group["row"][first:end]
+        kept = np.flatnonzero(np.isin(rows, index))
+        where = together(first + kept)
+        ids, names, strands = (
+            [decoded(text) for text in group[key][where]] for key in ("gene_id", "gene_name", "strand")
+        )
+        genes = list(map(GeneAt, ids, names, strands, group["tss_distance"][where].tolist()))
+        return GeneScores(np.searchsorted(index, rows[kept]), genes, {name: group[name][where] for name in scores})
+
+    def _text(self, field: str, where: slice | Rows) -> list[str]:
+        name = self._names[field]
+        if not name:  # published files have no status: every row of theirs is a scored one
+            return ["scored"] * len(self._file["pos"][where])
+        return list(map(decoded, self._file[name][where].tolist()))
+
+    def _is_quantiles(self, name: str) -> bool:
+        return "percentiles" in self._file and name.endswith("_pct") and name.removesuffix("_pct") in self._file
+
+
+def files(path: str | Path) -> list[Path]:
+    """The score files that `path` stands for: itself, or those in the folder (a run's, or its ``scores``), by name.
+
+    Raises `InputError` when there is none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    found = sorted((path / "scores").glob("*.h5")) or sorted(path.glob("*.h5"))
+    if not found:
+        raise InputError(f"{path} holds no score files (scores/<chromosome>.h5); `distal score` makes them")
+    return sorted(found, key=lambda file: [int(part) if part.isdigit() else part for part in _SPLIT.split(file.stem)])
+
+
+def _open(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened as HDF5: {error}") from None
+
+
+def _either(file: h5py.File, name: str) -> str:
+    """The name that `file` has for a data set: Basenji says ref_allele where others say ref."""
+    return next((found for found in (name, f"{name}_allele") if found in file), "")
+
+
+def _is_matrix(found: Any, shape: tuple[int, int]) -> bool:
+    return isinstance(found, h5py.Dataset) and found.shape == shape and found.dtype.kind == "f"
