@@ -108,11 +108,73 @@ def test_names_with_and_without_chr(genomes: dict[str, Genome], kind: str) -> No
             genome.resolve(absent)
 
 
+def test_names_from_an_alias_file(tmp_path: Path) -> None:
+    path, table = make(tmp_path, "fa"), tmp_path / "chromAlias.txt"
+    table.write_text("# ucsc\trefseq\nchr20\tNC_000020.10\nchr21\tCM000683.1\nchrM\tNC_012920.1\n")
+    genome = Genome(path, aliases=table)
+    for known in (genome, pickle.loads(pickle.dumps(genome))):
+        assert [known.resolve(name) for name in ("NC_000020.10", "CM000683.1", "20", "MT")] == [
+            "chr20", "21", "chr20", "chrM",
+        ]  # fmt: skip
+        assert known.fetch(Interval("NC_012920.1", 0, 7)) == "ACGTACG"
+    with pytest.raises(InputError, match="is not in"):
+        Genome(path).resolve("NC_000020.10")
+
+
 def test_iupac_letters_are_kept_as_text_and_coded_as_n(tmp_path: Path) -> None:
     (tmp_path / "g.fa").write_text(">c\nACmRT\n")
     genome = Genome(tmp_path / "g.fa")
     assert genome.fetch(Interval("c", 0, 5)) == "ACMRT"
     np.testing.assert_array_equal(genome.codes(Interval("c", 0, 5)), [0, 1, 4, 4, 3])
+
+
+# --- the stretch that is kept ---------------------------------------------------------------------------------------
+
+LONG = {"chr1": "".join(RNG.choice(list("ACGTn"), 400_000)), "chr2": "".join(RNG.choice(list("ACGTn"), 90_000))}
+
+
+@pytest.fixture(scope="module")
+def long_genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
+    path = tmp_path_factory.mktemp("long") / "g.fa"
+    path.write_bytes(fasta(LONG))
+    return Genome(path)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(LONG)), st.integers(-300, 400_300), st.integers(0, 3_000), st.integers(1, 70_000)
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_order_of_intervals_gives_the_same_letters(
+    long_genome: Genome, walks: list[tuple[str, int, int, int]]
+) -> None:
+    for chrom, first, width, step in walks:
+        text = LONG[chrom].upper()
+        for start in (first, first + step, first + 2 * step, first + step // 2, first - step, first):
+            expected = "".join(
+                (
+                    "N" * (min(start + width, 0) - min(start, 0)),
+                    text[max(start, 0) : max(start + width, 0)],
+                    "N" * (max(start + width, len(text)) - max(start, len(text))),
+                )
+            )
+            interval = Interval(chrom, start, start + width)
+            assert long_genome.fetch(interval) == expected
+            np.testing.assert_array_equal(long_genome.codes(interval), dna.encode(expected))
+
+
+def test_neighbouring_windows_are_views_of_one_read(long_genome: Genome) -> None:
+    windows = [Interval("chr1", start, start + 20_000) for start in range(100_000, 110_000, 500)]
+    codes = [long_genome.codes(window) for window in windows]
+    assert all(np.shares_memory(codes[2], other) for other in codes[2:])
+    again = long_genome.codes(windows[-1])
+    assert np.shares_memory(again, codes[-1])
+    for array in (again, long_genome.codes(Interval("chr1", -5, 5)), long_genome.codes(Interval("chr1", 0, 0))):
+        assert not array.flags.writeable  # what is kept for the next window cannot be changed through this one
 
 
 # --- processes and threads --------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Reference sequence from FASTA (.fa, .fa.gz) and .2bit files; knows letters at positions, nothing of models.
 
 Both formats are opened once per process and thread, on first use: htslib's handles survive neither `fork` nor
-sharing between threads (every later read fails). A `Genome` pickles as its path.
+sharing between threads (every later read fails). A `Genome` pickles as its path. Each of them keeps the stretch that
+it read last, so that the windows around neighbouring variants are slices of one read.
 
 Source of the .2bit layout: https://genome.ucsc.edu/FAQ/FAQformat.html#format7
 """
@@ -15,6 +16,7 @@ import os
 import tempfile
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,9 +27,14 @@ from numpy.typing import NDArray
 from pysam.utils import SamtoolsError
 
 from distal.coords import Interval, spellings
-from distal.dna import Codes, encode
+from distal.dna import Codes, N, encode
 from distal.errors import InputError
+from distal.io import aliases as chrom_alias
 
+_REACH = (1 << 16, 1 << 20)
+"""Bases that are read around an interval that lies near the one before it: the first time, and at most."""
+_LARGEST = 1 << 22
+"""Longer stretches are not kept."""
 _TWOBIT = 0x1A412743
 _TWOBIT_LETTERS = np.frombuffer(b"TCAG", dtype=np.uint8)
 _UNPACKED = _TWOBIT_LETTERS[np.arange(256)[:, None] >> np.array([6, 4, 2, 0]) & 3]  # [256, 4]: byte -> its four letters
@@ -37,77 +44,152 @@ class Genome:
     """A reference genome on disk: `sizes` of its sequences and the letters of any interval.
 
     `path` is a FASTA file, a bgzip-compressed FASTA file, or a .2bit file (told apart by content, not by name). A
-    missing .fai (and .gzi) is made beside the FASTA file. Raises `InputError` for anything else, and for a FASTA
-    file that htslib cannot index.
+    missing .fai (and .gzi) is made beside the FASTA file. `aliases` is a chromAlias file of UCSC: further names of the
+    sequences. Raises `InputError` for anything else, and for a FASTA file that htslib cannot index.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, aliases: str | Path | None = None) -> None:
         self.path = Path(path)
         if not self.path.is_file():
             raise InputError(f"genome {self.path} is not a file; give a .fa, .fa.gz (bgzip) or .2bit file")
         if not _is_twobit(self.path):
             _index(self.path)
         self._opened = threading.local()
-        self.sizes: dict[str, int] = self._handle().sizes
+        self._names: dict[str, str] = {}
+        self.sizes: dict[str, int] = self._here().reader.sizes
         """Name -> number of bases, in the order of the file."""
+        self._aliases = chrom_alias.read(aliases, self.sizes) if aliases is not None else {}
 
     def resolve(self, chrom: str) -> str:
         """The name that this file has for `chrom`: chr20 and 20, chrM and MT are the same. `InputError` if none."""
-        for name in spellings(chrom):
+        if chrom in self._names:
+            return self._names[chrom]
+        for name in (*spellings(chrom), self._aliases.get(chrom, "")):
             if name in self.sizes:
+                self._names[chrom] = name
                 return name
         some = ", ".join(list(self.sizes)[:3]) + (", …" if len(self.sizes) > 3 else "")
         raise InputError(f"chromosome {chrom!r} is not in {self.path} ({len(self.sizes)} sequences: {some})")
 
     def fetch(self, interval: Interval) -> str:
         """The upper-cased letters of `interval` on the forward strand, whatever its strand; N off the chromosome."""
-        name = self.resolve(interval.chrom)
-        inside = interval.clip(0, self.sizes[name])
-        text = self._handle().text(name, inside.start, inside.end).upper() if inside.width else ""
-        if len(text) != inside.width:
-            raise InputError(f"{self.path} and its .fai disagree at {inside!r}; delete the .fai (and .gzi), run again")
-        if inside.width == 0:
-            return "N" * interval.width
-        return "N" * (inside.start - interval.start) + text + "N" * (interval.end - inside.end)
+        block, start, end = self._block(interval)
+        text = block.letters[start - block.start : end - block.start]
+        if end - start == interval.end - interval.start:
+            return text
+        before, behind = _missing(interval, start, end)
+        return "N" * before + text + "N" * behind
 
     def codes(self, interval: Interval) -> Codes:
-        """`fetch` as codes uint8[width]: 0..3 = ACGT, 4 = anything else."""
-        return encode(self.fetch(interval))
+        """`fetch` as codes uint8[width]: 0..3 = ACGT, 4 = anything else. Read-only: often a view of what is kept."""
+        block, start, end = self._block(interval)
+        codes = block.codes[start - block.start : end - block.start]
+        if end - start == interval.end - interval.start:
+            return codes
+        padded = np.pad(codes, _missing(interval, start, end), constant_values=N)
+        padded.flags.writeable = False
+        return padded
 
     def digest(self) -> str:
         """SHA-256 (hex) of the sequence dictionary: a line ``name<TAB>length`` for each sequence, in file order."""
         lines = "".join(f"{name}\t{size}\n" for name, size in self.sizes.items())
         return hashlib.sha256(lines.encode()).hexdigest()
 
-    def _handle(self) -> _Reader:
-        opened = self._opened
-        if getattr(opened, "pid", None) != os.getpid():
-            opened.reader = _TwoBit(self.path) if _is_twobit(self.path) else _Fasta(self.path)
-            opened.pid = os.getpid()
-        reader: _Reader = opened.reader
-        return reader
+    def _block(self, interval: Interval) -> tuple[_Block, int, int]:
+        """Bases around `interval`, and the part of it `[start, end)` that lies on the chromosome."""
+        name = self._names.get(interval.chrom) or self.resolve(interval.chrom)
+        start, end, here = interval.start, interval.end, self._here()
+        block = here.block
+        if not (block.start <= start and end <= block.end and block.name == name):
+            size = self.sizes[name]
+            start, end = min(max(start, 0), size), max(min(end, size), 0)
+            block = here.around(name, start, end)
+        return block, start, end
+
+    def _here(self) -> _Opened:
+        """What this thread of this process has opened."""
+        opened: _Opened | None = getattr(self._opened, "here", None)
+        if opened is None or opened.pid != os.getpid():
+            reader = _TwoBit(self.path) if _is_twobit(self.path) else _Fasta(self.path)
+            opened = self._opened.here = _Opened(reader)
+        return opened
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "sizes": self.sizes}
+        return {"path": self.path, "sizes": self.sizes, "_aliases": self._aliases}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _opened=threading.local())
+        self.__dict__.update(state, _opened=threading.local(), _names={})
 
     def __repr__(self) -> str:
         return f"Genome({str(self.path)!r})"
 
 
+def _missing(interval: Interval, start: int, end: int) -> tuple[int, int]:
+    """Bases of `interval` before `start` and behind `end`, the part of it that there is; all of it before, if none."""
+    before = min(max(start - interval.start, 0), interval.width)
+    return before, interval.width - before - (end - start)
+
+
 class _Reader(Protocol):
+    path: Path
     sizes: dict[str, int]
 
     def text(self, name: str, start: int, end: int) -> str: ...
+
+
+class _Block:
+    """The bases `[start, end)` of one sequence: upper-cased letters and, made when first asked for, their codes."""
+
+    def __init__(self, name: str, start: int, letters: str) -> None:
+        self.name, self.start, self.end, self.letters = name, start, start + len(letters), letters
+
+    @cached_property
+    def codes(self) -> Codes:
+        codes = encode(self.letters)
+        codes.flags.writeable = False
+        return codes
+
+
+class _Opened:
+    """An open file and the stretch that was read last; belongs to one thread of the process `pid`."""
+
+    def __init__(self, reader: _Reader) -> None:
+        self.pid, self.reader, self.block = os.getpid(), reader, _Block("", 0, "")
+        self._reach = 0
+
+    def around(self, name: str, start: int, end: int) -> _Block:
+        """The bases `[start, end)`, which must lie on the chromosome, and maybe more around them.
+
+        A reader who goes along the genome gets twice as much around each stretch as around the one before; one who
+        jumps gets what he asks for.
+        """
+        last = self.block
+        if start == end or (name == last.name and last.start <= start and end <= last.end):
+            return last if start < end else _Block(name, start, "")
+        reach = min(max(2 * self._reach, _REACH[0]), _REACH[1])
+        near = name == last.name and last.start - reach < end and start < last.end + reach
+        self._reach = reach if near else 0
+        first, behind = max(0, start - self._reach // 4), min(self.reader.sizes[name], end + self._reach)
+        block = _Block(name, first, self._letters(name, first, behind))
+        if len(block.letters) <= _LARGEST:
+            self.block = block
+        return block
+
+    def _letters(self, name: str, start: int, end: int) -> str:
+        letters = self.reader.text(name, start, end).upper()
+        if len(letters) != end - start:
+            raise InputError(
+                f"{self.reader.path} and its .fai disagree at {Interval(name, start, end)!r}; "
+                "delete the .fai (and .gzi), run again"
+            )
+        return letters
 
 
 class _Fasta:
     """An indexed FASTA file through htslib. Native coordinates of `FastaFile.fetch`: 0-based, half-open."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         try:
             self._file = pysam.FastaFile(str(path))
         except (OSError, ValueError) as error:
@@ -118,9 +200,7 @@ class _Fasta:
         try:
             letters: str = self._file.fetch(name, start, end)
         except (OSError, ValueError):
-            message = (
-                f"{self._path} cannot be read at {Interval(name, start, end)!r}; it is cut off, or its .fai is old"
-            )
+            message = f"{self.path} cannot be read at {Interval(name, start, end)!r}; it is cut off, or its .fai is old"
             raise InputError(message) from None
         return letters
 
@@ -129,7 +209,7 @@ class _TwoBit:
     """A .2bit file, memory-mapped. Native coordinates: 0-based. Mask blocks (lower case) are not read."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._bytes: NDArray[np.uint8] = np.asarray(np.memmap(path, dtype=np.uint8, mode="r"))
         self._order = "<" if self._numbers_at(0, 1, "<")[0] == _TWOBIT else ">"
         version, count = (int(x) for x in self._numbers_at(4, 2))
@@ -174,7 +254,7 @@ class _TwoBit:
 
     def _slice(self, offset: int, length: int) -> NDArray[np.uint8]:
         if offset + length > self._bytes.size:
-            raise InputError(f"{self._path} is cut off: byte {offset + length} of {self._bytes.size} is needed")
+            raise InputError(f"{self.path} is cut off: byte {offset + length} of {self._bytes.size} is needed")
         return self._bytes[offset : offset + length]
 
 
