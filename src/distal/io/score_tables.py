@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distal.files import replacing
-from distal.io.scores import Block, Matrix, ScoreRow
+from distal.io.scores import Block, ScoreRow
 from distal.tracks import TrackTable
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 _TBI_END = 1 << 29
 
 
-def write_tsv(path: Path, names: Sequence[str], blocks: Iterable[tuple[Sequence[ScoreRow], Matrix]]) -> int:
+def write_tsv(path: Path, names: Sequence[str], blocks: Iterable[tuple[Sequence[ScoreRow], NDArray[Any]]]) -> int:
     """Write ``#CHROM POS ID REF ALT`` and the columns `names`, bgzipped, with a tabix index beside it.
 
-    `blocks` gives rows sorted by chromosome and POS (1-based) with their values [rows, names]; six digits are written.
+    `blocks` gives rows sorted by chromosome and POS (1-based) with their values [rows, names]: numbers, written with six
+    digits, or texts.
     Returns the number of rows. The index is .tbi, or .csi where a position lies beyond 2^29.
     """
     import pysam
@@ -31,16 +33,16 @@ def write_tsv(path: Path, names: Sequence[str], blocks: Iterable[tuple[Sequence[
         with pysam.BGZFile(str(temporary), "wb", None) as file:
             file.write(_line(("#CHROM", "POS", "ID", "REF", "ALT", *names)))
             for row, cells in _in_order(blocks, path):
-                numbers = (f"{cell:.6g}" for cell in cells)
-                file.write(_line((row.chrom, str(row.pos), row.name, row.ref, row.alt, *numbers)))
+                texts = (cell if isinstance(cell, str) else f"{cell:.6g}" for cell in cells)
+                file.write(_line((row.chrom, str(row.pos), row.name, row.ref, row.alt, *texts)))
                 count, end = count + 1, max(end, row.pos)
         _index(temporary, path, csi=end > _TBI_END)
     return count
 
 
 def _in_order(
-    blocks: Iterable[tuple[Sequence[ScoreRow], Matrix]], path: Path
-) -> Iterator[tuple[ScoreRow, list[float]]]:
+    blocks: Iterable[tuple[Sequence[ScoreRow], NDArray[Any]]], path: Path
+) -> Iterator[tuple[ScoreRow, list[Any]]]:
     """The rows one by one, checked to be sorted."""
     last = ("", 0)
     for rows, values in blocks:
