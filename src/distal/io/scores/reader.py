@@ -42,12 +42,14 @@ class Scores:
     def __init__(self, path: str | Path, file: h5py.File | None = None) -> None:
         self.path = Path(path)
         self._file = _open(self.path) if file is None else file
-        self._names = {field: _either(self._file, dataset) for dataset, field in TEXTS.items()}
+        names = {field: _either(self._file, dataset) for dataset, field in TEXTS.items()}
         missing = [name for name in ("snp", "chr", "pos", "target_ids", "target_labels") if name not in self._file]
-        missing += [name for name in ("ref", "alt") if not self._names[name]]
+        missing += [name for name in ("ref", "alt") if not names[name]]
         if missing:
             self._file.close()
             raise InputError(f"{self.path} is not a file of variant scores: it has no {', '.join(missing)}")
+        self._texts = {field: self._file[name] for field, name in names.items() if name}
+        self._pos = self._file["pos"]
 
     def __enter__(self) -> Self:
         return self
@@ -60,7 +62,7 @@ class Scores:
         self._file.close()
 
     def __len__(self) -> int:
-        return len(self._file["pos"])
+        return len(self._pos)
 
     @cached_property
     def table(self) -> TrackTable:
@@ -68,21 +70,27 @@ class Scores:
         texts = zip(self._file["target_ids"][:], self._file["target_labels"][:], strict=True)
         return TrackTable(tuple(Track(i, decoded(name), decoded(label)) for i, (name, label) in enumerate(texts)))
 
-    @cached_property
+    @property
     def scores(self) -> tuple[str, ...]:
         """Names of the score matrices."""
-        shape = (len(self), len(self._file["target_ids"]))
-        found = (name for name in self._file if not self._is_quantiles(name))
-        return tuple(name for name in found if _is_matrix(self._file[name], shape))
+        return tuple(self._matrices)
 
     @cached_property
+    def _matrices(self) -> dict[str, h5py.Dataset]:
+        found = _matrices(self._file, len(self), len(self._file["target_ids"]))
+        if "percentiles" in self._file:  # those of a score have its shape where there are 279 tracks and variants
+            found = {name: data for name, data in found.items() if name.removesuffix("_pct") not in {*found} - {name}}
+        return found
+
+    @property
     def gene_scores(self) -> tuple[str, ...]:
         """Names of the matrices of scores on genes; empty for files without them."""
-        if "genes" not in self._file:
-            return ()
-        group = self._file["genes"]
-        shape = (len(group["row"]), len(self._file["target_ids"]))
-        return tuple(name for name in group if _is_matrix(group[name], shape))
+        return tuple(self._gene_matrices)
+
+    @cached_property
+    def _gene_matrices(self) -> dict[str, h5py.Dataset]:
+        group = self._file.get("genes")
+        return {} if group is None else _matrices(group, len(group["row"]), len(self._file["target_ids"]))
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -121,15 +129,15 @@ class Scores:
     def named(self, name: str) -> Rows:
         """Indices of the rows whose ID is `name`, or has it among several separated by ``;``."""
         wanted = encoded(name)
-        return self._where(lambda start, end: [wanted in text.split(b";") for text in self._file["snp"][start:end]])
+        return self._where(lambda start, end: [wanted in text.split(b";") for text in self._texts["name"][start:end]])
 
     def within(self, region: Interval) -> Rows:
         """Indices of the rows whose POS lies in `region` (0-based, half-open; chr20 and 20 are the same)."""
         names = np.array([encoded(name) for name in spellings(region.chrom)])
 
         def inside(start: int, end: int) -> NDArray[np.bool_]:
-            pos = self._file["pos"][start:end]  # counted from 1, so POS lies in [start, end) when start < pos <= end
-            found: NDArray[np.bool_] = np.isin(self._file["chr"][start:end], names)
+            pos = self._pos[start:end]  # counted from 1, so POS lies in [start, end) when start < pos <= end
+            found: NDArray[np.bool_] = np.isin(self._texts["chrom"][start:end], names)
             found &= (pos > region.start) & (pos <= region.end)
             return found
 
@@ -137,8 +145,8 @@ class Scores:
 
     def order(self) -> Rows:
         """Indices that sort the rows by chromosome and POS; rows at one place keep their order."""
-        _, chrom = np.unique(self._file["chr"][:], return_inverse=True)
-        return np.lexsort((self._file["pos"][:], chrom))
+        _, chrom = np.unique(self._texts["chrom"][:], return_inverse=True)
+        return np.lexsort((self._pos[:], chrom))
 
     def _where(self, test: Any) -> Rows:
         ends = range(0, len(self), _SCAN)
@@ -146,18 +154,18 @@ class Scores:
         return np.concatenate(found).astype(np.int64) if found else np.empty(0, dtype=np.int64)
 
     def _score(self, name: str) -> Any:
-        if name not in self.scores:
+        if name not in self._matrices:
             known = ", ".join((*self.scores, *self.gene_scores))
             raise InputError(f"{self.path} has no score {name!r}; it has {known}")
-        return self._file[name]
+        return self._matrices[name]
 
     def _read(self, where: slice | Rows, index: Rows, scores: Sequence[str] | None) -> Block:
         """The rows at `where`, which are those at `index`, ascending."""
-        texts = {field: self._text(field, where) for field in TEXTS.values()}
-        pos = self._file["pos"][where].tolist()
+        pos = self._pos[where].tolist()
+        texts = {field: self._text(field, where, len(pos)) for field in TEXTS.values()}
         columns = zip(texts["chrom"], pos, texts["name"], texts["ref"], texts["alt"], texts["status"], strict=True)
         names = (*self.scores, *self.gene_scores) if scores is None else scores
-        on_genes = tuple(name for name in names if name in self.gene_scores)
+        on_genes = tuple(name for name in names if name in self._gene_matrices)
         values = {name: self._score(name)[where] for name in names if name not in on_genes}
         genes = self._genes(index, on_genes) if on_genes else None
         return Block(list(map(ScoreRow._make, columns)), values, genes)
@@ -175,16 +183,14 @@ class Scores:
             [decoded(text) for text in group[key][where]] for key in ("gene_id", "gene_name", "strand")
         )
         genes = list(map(GeneAt, ids, names, strands, group["tss_distance"][where].tolist()))
-        return GeneScores(np.searchsorted(index, rows[kept]), genes, {name: group[name][where] for name in scores})
+        return GeneScores(
+            np.searchsorted(index, rows[kept]), genes, {name: self._gene_matrices[name][where] for name in scores}
+        )
 
-    def _text(self, field: str, where: slice | Rows) -> list[str]:
-        name = self._names[field]
-        if not name:  # published files have no status: every row of theirs is a scored one
-            return ["scored"] * len(self._file["pos"][where])
-        return list(map(decoded, self._file[name][where].tolist()))
-
-    def _is_quantiles(self, name: str) -> bool:
-        return "percentiles" in self._file and name.endswith("_pct") and name.removesuffix("_pct") in self._file
+    def _text(self, field: str, where: slice | Rows, rows: int) -> list[str]:
+        if field not in self._texts:  # published files have no status: every row of theirs is a scored one
+            return ["scored"] * rows
+        return list(map(decoded, self._texts[field][where].tolist()))
 
 
 def files(path: str | Path) -> list[Path]:
@@ -213,5 +219,7 @@ def _either(file: h5py.File, name: str) -> str:
     return next((found for found in (name, f"{name}_allele") if found in file), "")
 
 
-def _is_matrix(found: Any, shape: tuple[int, int]) -> bool:
-    return isinstance(found, h5py.Dataset) and found.shape == shape and found.dtype.kind == "f"
+def _matrices(group: h5py.Group, rows: int, tracks: int) -> dict[str, h5py.Dataset]:
+    """The data sets of floats that have a row for every variant and a column for every track."""
+    found = ((name, data) for name, data in group.items() if isinstance(data, h5py.Dataset))
+    return {name: data for name, data in found if data.shape == (rows, tracks) and data.dtype.kind == "f"}

@@ -26,6 +26,8 @@ _CHUNK_BYTES = 1 << 20
 _BLOCK_ROWS = 256
 _PENDING = 4096
 """Rows whose texts are written together: a write costs the same for one text and for thousands."""
+_SOURCE = "derived_from"
+"""Attribute of a derived matrix: the score that it was made of. Only such a matrix is ever replaced."""
 _GENE_TEXTS = {"gene_id": "id", "gene_name": "name", "strand": "strand"}
 
 
@@ -78,8 +80,13 @@ class Writer:
         """Write the texts of the rows that were appended since the last time."""
         start, rows = self._next - len(self._pending), self._pending
         self._pending = []
-        for dataset, field in TEXTS.items():
-            self._file[dataset][start : self._next] = _texts([getattr(row, field) for row in rows])
+        if not rows:
+            return
+        for name, field in TEXTS.items():
+            dataset, texts = self._file[name], _texts([getattr(row, field) for row in rows])
+            if dataset.dtype.kind == "S" and dataset.dtype.itemsize < texts.dtype.itemsize:
+                raise ValueError(f"a {field} has {texts.dtype.itemsize} bytes, more than the layout says")
+            dataset[start : self._next] = texts
         self._file["pos"][start : self._next] = np.minimum([row.pos for row in rows], np.iinfo("uint32").max)
 
     def written(self, row: int) -> Block:
@@ -90,13 +97,10 @@ class Writer:
     def derive(self, derived: Derived) -> None:
         """Add a matrix that is made of a finished one; it takes the place of an earlier one of the same name."""
         self.flush()
-        if derived.name == derived.score or derived.name in self._matrices:
-            raise ValueError(
-                f"{derived.name} is a score of its own; what is made of {derived.score} needs another name"
-            )
-        self._file.pop(derived.name, None)
+        if derived.name in self._file and _SOURCE not in self._file.pop(derived.name).attrs:
+            raise ValueError(f"{derived.name} is no derived matrix; what is made of {derived.score} needs another name")
         dataset = _matrix(self._file, derived.name, len(self._done), len(self._done.table), derived.dtype)
-        dataset.attrs.update(derived.attributes)
+        dataset.attrs.update({**derived.attributes, _SOURCE: derived.score})
         start = 0
         for block in self._done.blocks(_BLOCK_ROWS, (derived.score,)):
             end = start + len(block.rows)
@@ -182,7 +186,7 @@ def _matrix(file: h5py.File, name: str, rows: int, tracks: int, dtype: str) -> h
 
 def _height(tracks: int, dtype: str) -> int:
     """Rows in a chunk of a matrix."""
-    return int(np.clip(_CHUNK_BYTES // (tracks * np.dtype(dtype).itemsize), 64, 256))
+    return int(np.clip(_CHUNK_BYTES // (tracks * np.dtype(dtype).itemsize) // 64 * 64, 64, 256))
 
 
 def _put(file: h5py.File, name: str, values: NDArray[Any]) -> None:
