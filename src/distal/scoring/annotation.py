@@ -1,7 +1,8 @@
 """Scores as INFO of the VCF that they came from; knows a run's folder and the keys, not how a score is made.
 
 Every ALT allele gets a status and, where it was scored, the value of each score in the track where it is largest in
-absolute value, the name of that track, and the components if there are any. Keys begin with ``DISTAL_``.
+absolute value, the name of that track, and the components if there are any. Keys begin with ``DISTAL_``. Scores on
+genes are left out: an allele has as many of them as it has genes near it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +22,7 @@ from distal.io.scores import Block, Matrix, Scores
 from distal.io.vcf import Value, VcfRow
 from distal.scoring.alleles import STATUSES
 from distal.scoring.components import Components
-from distal.scoring.run import score_file
+from distal.scoring.run import read_summary, score_file
 
 _BLOCK_ROWS = 256
 
@@ -33,9 +34,19 @@ def annotate(
 
     `formulas` names the scores to write. Raises `InputError` where `source` is not the file that was scored.
     """
+    formulas = _of_alleles(folder, formulas)
     with _Infos(folder, tuple(formulas), components) as infos:
         header = _header(formulas, components)
         vcf.annotate(source, out, header, _records(vcf.read(source), infos))
+
+
+def _of_alleles(folder: Path, formulas: Mapping[str, str]) -> dict[str, str]:
+    """`formulas` without those of scores on genes."""
+    on_genes: tuple[str, ...] = ()
+    for chrom in islice(read_summary(folder).chromosomes, 1):  # all files of a run have the same scores
+        with Scores(score_file(folder, chrom)) as scores:
+            on_genes = scores.gene_scores
+    return {score: formula for score, formula in formulas.items() if score not in on_genes}
 
 
 def _records(rows: Iterator[VcfRow], infos: _Infos) -> Iterator[dict[str, list[Value]]]:
