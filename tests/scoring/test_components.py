@@ -28,13 +28,13 @@ def scores(n: int = 700, seed: int = 0) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def folder(path: Path, values: np.ndarray, chrom: str = "chr1", name: str = "t") -> Path:
+def folder(path: Path, values: np.ndarray, chrom: str = "chr1", name: str = "t", dtype: str = "float32") -> Path:
     draw = np.random.default_rng(len(values))
     pos = draw.integers(1, 10_000, len(values)).tolist()  # not sorted: a VCF needn't be
     rows = [ScoreRow(chrom, p, f"v{i}", "A", "C", "scored") for i, p in enumerate(pos)]
     table = TrackTable(tuple(Track(i, f"{name}{i}") for i in range(values.shape[1])))
     (path / "scores").mkdir(parents=True, exist_ok=True)
-    layout = Layout(len(rows), text_widths(rows), table, ("SAD", "SAR"), "float32", {})
+    layout = Layout(len(rows), text_widths(rows), table, ("SAD", "SAR"), dtype, {})
     with write(path / "scores" / f"{chrom}.h5", layout) as writer:
         writer.append(Block(rows, {"SAD": values, "SAR": values[::-1]}))
     return path
@@ -45,8 +45,7 @@ def test_the_pipeline_of_scikit_learn(tmp_path: Path, monkeypatch: pytest.Monkey
     decomposition = pytest.importorskip("sklearn.decomposition")
     preprocessing = pytest.importorskip("sklearn.preprocessing")
     pipeline = pytest.importorskip("sklearn.pipeline")
-    monkeypatch.setattr(module, "_BLOCK_ROWS", 97)
-    monkeypatch.setattr(module, "_COLUMN_BYTES", 8 * 700 * 4)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 97)
     values = scores()
     folder(tmp_path / "a", values[:400])
     folder(tmp_path / "b", values[400:], "chr2")
@@ -64,10 +63,7 @@ def test_the_pipeline_of_scikit_learn(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_scaling_worked() -> None:
-    # 1, 2, 3, 4, 100: median 3, quartiles 2 and 4
-    scaling = Scaling.of(np.array([[1.0, 5], [2, 5], [3, 5], [4, 5], [100, 5]]))
-    assert scaling.median.tolist() == [3, 5]
-    assert scaling.iqr.tolist() == [2, 1]
+    scaling = Scaling(np.array([3.0, 5]), np.array([2.0, 1]))
     assert scaling(np.array([[7.0, 6]])).tolist() == [[2, 1]]
 
 
@@ -161,3 +157,25 @@ def test_other_tracks_are_refused(tmp_path: Path) -> None:
         fit([one], "D2")
     with pytest.raises(InputError, match="at least one"):
         fit([one], n=0)
+
+
+def test_what_a_component_is_made_of(tmp_path: Path) -> None:
+    values = scores()
+    fitted = fit([folder(tmp_path, values)], n=TRACKS)
+    order = fitted.top(1, 3)
+    assert [i for i, _ in order] == np.argsort(-np.abs(fitted.vectors[1]))[:3].tolist()
+    assert [loading for _, loading in order] == fitted.vectors[1][[i for i, _ in order]].tolist()
+    assert fitted.ratios.sum() == pytest.approx(1, rel=1e-9)  # of all components there are
+    scaled = fitted.first(values)
+    assert fitted.total_variance == pytest.approx(scaled.var(axis=0).sum(), rel=1e-9)
+
+
+def test_files_of_both_types_together(tmp_path: Path) -> None:
+    values = scores().astype(np.float16)
+    folder(tmp_path / "wide", values.astype(np.float32))
+    halves = [
+        folder(tmp_path / "a", values[:300], "chr1", dtype="float16"),
+        folder(tmp_path / "b", values[300:], "chr2"),
+    ]
+    for fitted in (fit(halves), fit(halves[::-1])):
+        np.testing.assert_allclose(fitted.vectors, fit([tmp_path / "wide"]).vectors, atol=1e-9)

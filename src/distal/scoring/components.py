@@ -2,9 +2,12 @@
 
 RobustScaler, TruncatedSVD, RobustScaler (scikit-learn's names): each track is centred on its median and divided by its
 interquartile range; the scaled scores are projected on the leading right singular vectors, without centring; each
-component is then scaled like the tracks were. Medians and quartiles are exact, read in blocks of columns; the vectors
-come from the Gram matrix, summed in float64. Memory: a block of columns over all variants, or a [tracks, tracks]
-matrix, whichever is larger. A component's sign is arbitrary: its largest loading is made positive.
+component is then scaled like the tracks were. Medians and quartiles are exact (`distal.quantiles`); the vectors come
+from the Gram matrix (`moments`). A component's sign is arbitrary: its largest loading is made positive.
+
+The files are read some thousand rows at a time, several times: to count (twice for float16, three times for float32),
+to sum products, and to project. Memory: a few [tracks, tracks] matrices, whatever the number of variants; the projected
+scores, 8 bytes each, pass through a temporary file (TMPDIR says where).
 
 The transform is saved as safetensors; components of two files can be compared only if one transform made both.
 """
@@ -13,11 +16,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +32,16 @@ from distal.errors import InputError
 from distal.files import replacing
 from distal.io.score_tables import write_tsv
 from distal.io.scores import Matrix, ScoreRow, Scores, files
+from distal.quantiles import Blocks, column_quantiles
+from distal.scoring.moments import Moments, Units
 
 Array = NDArray[np.float64]
 
 PUBLISHED = 20
 """How many components DeepMind published."""
-_FORMAT = "distal-components-1"
-_BLOCK_ROWS = 4096
-_COLUMN_BYTES = 1 << 27
+BLOCK_ROWS = 4096
+"""Rows of a file whose products are summed at once: a fixed grid, so that the sums are always the same."""
+_FORMAT = "distal-components-2"
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,30 @@ class Scaling:
     median: Array
     iqr: Array
 
-    def __call__(self, values: Array) -> Array:
+    def __call__(self, values: Matrix) -> Array:
         """[n, features] to [n, features]."""
-        return (values - self.median) / self.iqr
+        scaled: Array = values - self.median
+        scaled /= self.iqr
+        return scaled
+
+    def limits(self, low: Array, high: Array) -> Array:
+        """How far from 0 values between `low` and `high` can be once they are scaled."""
+        limits: Array = np.maximum(np.abs(self(low)), np.abs(self(high)))
+        return limits
+
+
+class _Ranges(NamedTuple):
+    """What counting says of each column."""
+
+    low: Array
+    high: Array
+    scaling: Scaling
 
     @classmethod
-    def of(cls, columns: Array) -> Scaling:
-        """The scaling that [n, features] themselves give."""
-        low, median, high = np.percentile(columns, (25, 50, 75), axis=0)
-        spread = high - low
-        return cls(median, np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread))
+    def of(cls, blocks: Blocks, columns: int) -> _Ranges:
+        low, first, median, third, high = column_quantiles(blocks, columns, (0, 0.25, 0.5, 0.75, 1))
+        spread = third - first
+        return cls(low, high, Scaling(median, np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread)))
 
 
 @dataclass(frozen=True)
@@ -63,11 +83,15 @@ class Components:
 
     score: str
     tracks: tuple[str, ...]
+    labels: tuple[str, ...]
+    """What the tracks are, in words."""
     first: Scaling
     vectors: Array
     """Right singular vectors, [k, tracks]."""
     variance: Array
     """Variance of each component before the second scaling, [k]."""
+    total_variance: float
+    """Summed variance of the scaled tracks."""
     second: Scaling
     variants: int
     """How many variants it was fitted on."""
@@ -79,7 +103,19 @@ class Components:
 
     def __call__(self, values: Matrix) -> Array:
         """Scores [n, tracks] to components [n, k]; NaN where a score is."""
-        return self.second(self.first(values.astype(np.float64)) @ self.vectors.T)
+        return self.second(self.first(values) @ self.vectors.T)
+
+    @property
+    def ratios(self) -> Array:
+        """Share of the scaled tracks' variance that each component has, [k]."""
+        ratios: Array = self.variance / self.total_variance
+        return ratios
+
+    def top(self, component: int, n: int) -> list[tuple[int, float]]:
+        """The `n` tracks that weigh most in a component (0 is PC1): (number of the track, loading), largest first."""
+        loadings = self.vectors[component]
+        order = np.argsort(-np.abs(loadings), kind="stable")[:n].tolist()
+        return [(i, float(loadings[i])) for i in order]
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; it appears whole or not at all."""
@@ -91,7 +127,14 @@ class Components:
             "second_median": self.second.median,
             "second_iqr": self.second.iqr,
         }
-        about = {"format": _FORMAT, "score": self.score, "tracks": self.tracks, "variants": self.variants}
+        about = {
+            "format": _FORMAT,
+            "score": self.score,
+            "tracks": self.tracks,
+            "labels": self.labels,
+            "total_variance": self.total_variance,
+            "variants": self.variants,
+        }
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata={"distal": json.dumps(about)})
 
@@ -103,13 +146,15 @@ class Components:
                 about = json.loads((file.metadata() or {}).get("distal", "{}"))
                 tensors = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118
             if about.get("format") != _FORMAT:
-                raise InputError(f"{path} is not a transform that `distal pcs fit` wrote")
+                raise InputError(f"{path} is not a transform that this version's `distal pcs fit` wrote")
             return cls(
                 about["score"],
                 tuple(about["tracks"]),
+                tuple(about["labels"]),
                 Scaling(tensors["median"], tensors["iqr"]),
                 tensors["components"],
                 tensors["explained_variance"],
+                about["total_variance"],
                 Scaling(tensors["second_median"], tensors["second_iqr"]),
                 about["variants"],
             )
@@ -134,16 +179,13 @@ def fit(paths: Sequence[str | Path], score: str = "SAD", n: int = PUBLISHED) -> 
     with ExitStack() as stack:
         opened = [stack.enter_context(Scores(file)) for path in paths for file in files(path)]
         data = _Data(opened, score)
-        k = min(n, len(data.names))
+        k = min(n, len(data.table))
         if data.variants <= k:
             raise TooFewVariantsError(
                 f"{data.variants} scored variants are too few for {k} components; {k + 1} are needed, and hundreds "
                 "are better: fit to more scores, ask for fewer components, or use a transform fitted elsewhere (--pcs)"
             )
-        first = data.scaling()
-        vectors = _leading(data.gram(first), k)
-        variance, second = data.spread(lambda values: first(values) @ vectors.T, k)
-        return Components(score, data.names, first, vectors, variance, second, data.variants)
+        return data.fit(k)
 
 
 class _Data:
@@ -152,56 +194,47 @@ class _Data:
     def __init__(self, opened: Sequence[Scores], score: str) -> None:
         self._opened = opened
         self._score = score
-        self.names = opened[0].table.names
+        self.table = opened[0].table
         for scores in opened[1:]:
-            if scores.table.names != self.names:
+            if scores.table.names != self.table.names:
                 raise InputError(f"{scores.path} has other tracks than {opened[0].path}; fit to files of one kind")
-        self._kept = [
-            np.concatenate([np.isfinite(block).all(axis=1) for block in self._read(scores)]) for scores in opened
-        ]
-        self.variants = int(sum(kept.sum() for kept in self._kept))
+        types = [matrix.dtype for scores in opened for matrix in islice(scores.matrices(score, rows=1), 1)]
+        self._dtype = np.result_type(np.float16, *types)
+        self.variants = sum(len(block) for block in self._blocks())
 
-    def _read(self, scores: Scores) -> Iterator[Matrix]:
-        return (block.values[self._score] for block in scores.blocks(_BLOCK_ROWS, (self._score,)))
+    def _blocks(self, columns: slice = slice(None)) -> Iterator[Matrix]:
+        """Some columns of the rows that are finite in all columns, those of a cell of the grid at a time."""
+        for scores in self._opened:
+            for block in scores.matrices(self._score, rows=BLOCK_ROWS):
+                yield block[np.isfinite(block).all(axis=1), columns].astype(self._dtype, copy=False)
 
-    def _blocks(self) -> Iterator[Array]:
-        """Rows that are finite, some thousand at a time."""
-        for scores, kept in zip(self._opened, self._kept, strict=True):
-            for i, block in enumerate(self._read(scores)):
-                yield block[kept[i * _BLOCK_ROWS :][: len(block)]].astype(np.float64)
+    def fit(self, k: int) -> Components:
+        """The leading `k` components."""
+        ranges = _Ranges.of(self._blocks, len(self.table))
+        first = ranges.scaling
+        units = Units(first.limits(ranges.low, ranges.high), self.variants)
+        moments = Moments.of((first(block) for block in self._blocks()), units)
+        gram, means = moments.gram, moments.means
+        vectors = _leading(gram, k)
+        variance = ((vectors @ gram) * vectors).sum(axis=1) / self.variants - (vectors @ means) ** 2
+        second = _spread((first(block) @ vectors.T for block in self._blocks()), k)
+        labels = tuple(track.description for track in self.table)
+        total = float(moments.variances.sum())
+        return Components(self._score, self.table.names, labels, first, vectors, variance, total, second, self.variants)
 
-    def scaling(self) -> Scaling:
-        """Exact median and interquartile range of each track."""
-        width = max(1, _COLUMN_BYTES // (8 * self.variants))
-        blocks = [self._columns(slice(i, i + width)) for i in range(0, len(self.names), width)]
-        return Scaling(*(np.concatenate([getattr(block, name) for block in blocks]) for name in ("median", "iqr")))
 
-    def _columns(self, columns: slice) -> Scaling:
-        pairs = zip(self._opened, self._kept, strict=True)
-        return Scaling.of(
-            np.concatenate([scores.columns(self._score, columns)[kept] for scores, kept in pairs], dtype=np.float64)
-        )
+def _spread(blocks: Iterable[Array], k: int) -> Scaling:
+    """The scaling that projected scores [n, k] give; they pass through a temporary file."""
+    with tempfile.TemporaryFile() as file:
+        for block in blocks:
+            file.write(block.tobytes())
 
-    def gram(self, scaling: Scaling) -> Array:
-        """Sum over variants of the outer product of the scaled scores, [tracks, tracks]."""
-        total = np.zeros((len(self.names), len(self.names)))
-        for block in self._blocks():
-            scaled = scaling(block)
-            total += scaled.T @ scaled
-        return total
+        def again(columns: slice) -> Iterator[Array]:
+            file.seek(0)
+            while read := file.read(8 * k * BLOCK_ROWS):
+                yield np.frombuffer(read, dtype=np.float64).reshape(-1, k)[:, columns]
 
-    def spread(self, project: Callable[[Array], Array], k: int) -> tuple[Array, Scaling]:
-        """Variance of each of `k` projections, and the scaling that they give; they pass through a temporary file."""
-        with tempfile.TemporaryFile() as file:
-            columns: Any = np.memmap(file, np.float64, "w+", shape=(k, self.variants))
-            start = 0
-            for block in self._blocks():
-                columns[:, start : start + len(block)] = project(block).T
-                start += len(block)
-            scalings = [Scaling.of(np.asarray(column)[:, None]) for column in columns]
-            variance = np.array([np.var(column) for column in columns])
-        median, iqr = (np.concatenate([getattr(scaling, name) for scaling in scalings]) for name in ("median", "iqr"))
-        return variance, Scaling(median, iqr)
+        return _Ranges.of(again, k).scaling
 
 
 def _leading(gram: Array, k: int) -> Array:
@@ -230,8 +263,8 @@ def write_tables(folder: Path, components: Components) -> dict[str, int]:
 
 def _projected(scores: Scores, components: Components) -> Iterator[tuple[list[ScoreRow], Array]]:
     order = scores.order()
-    for start in range(0, len(order), _BLOCK_ROWS):
-        block = scores.read(order[start : start + _BLOCK_ROWS], (components.score,))
+    for start in range(0, len(order), BLOCK_ROWS):
+        block = scores.read(order[start : start + BLOCK_ROWS], (components.score,))
         values = block.values[components.score]
         kept = np.flatnonzero(np.isfinite(values).all(axis=1)).tolist()
         yield [block.rows[i] for i in kept], components(values[kept])
