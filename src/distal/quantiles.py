@@ -130,7 +130,8 @@ def _descend(data: _Pass, digits: Sequence[_Digit], ranks: Callable[[Indices], I
 
 def _locate(counts: Indices, digit: _Digit, node: Indices, rank: Indices) -> tuple[Indices, Indices]:
     """The counter in which the value of `rank` among those below `node` lies, and its rank among that counter's."""
-    ends = np.concatenate([[0], np.cumsum(counts)])
+    ends = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=ends[1:])
     overall = ends[node << digit.bits] + rank
     slot = np.minimum(np.searchsorted(ends[1:], overall, side="right"), len(counts) - 1)
     return slot, overall - ends[slot]

@@ -21,7 +21,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,24 +56,12 @@ class Scaling:
         scaled /= self.iqr
         return scaled
 
-    def limits(self, low: Array, high: Array) -> Array:
-        """How far from 0 values between `low` and `high` can be once they are scaled."""
-        limits: Array = np.maximum(np.abs(self(low)), np.abs(self(high)))
-        return limits
-
-
-class _Ranges(NamedTuple):
-    """What counting says of each column."""
-
-    low: Array
-    high: Array
-    scaling: Scaling
-
     @classmethod
-    def of(cls, blocks: Blocks, columns: int) -> _Ranges:
-        low, first, median, third, high = column_quantiles(blocks, columns, (0, 0.25, 0.5, 0.75, 1))
-        spread = third - first
-        return cls(low, high, Scaling(median, np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread)))
+    def of(cls, blocks: Blocks, columns: int) -> Scaling:
+        """The scaling that the numbers themselves give, counted (see `distal.quantiles`)."""
+        low, median, high = column_quantiles(blocks, columns, (0.25, 0.5, 0.75))
+        spread = high - low
+        return cls(median, np.where(spread < 10 * np.finfo(np.float64).eps, 1.0, spread))
 
 
 @dataclass(frozen=True)
@@ -200,19 +187,26 @@ class _Data:
                 raise InputError(f"{scores.path} has other tracks than {opened[0].path}; fit to files of one kind")
         types = [matrix.dtype for scores in opened for matrix in islice(scores.matrices(score, rows=1), 1)]
         self._dtype = np.result_type(np.float16, *types)
-        self.variants = sum(len(block) for block in self._blocks())
+        self.variants = 0
+        self._low, self._high = np.full(len(self.table), np.inf), np.full(len(self.table), -np.inf)
+        for block in self._blocks():
+            self.variants += len(block)
+            np.minimum(self._low, block.min(axis=0, initial=np.inf), out=self._low)
+            np.maximum(self._high, block.max(axis=0, initial=-np.inf), out=self._high)
 
     def _blocks(self, columns: slice = slice(None)) -> Iterator[Matrix]:
         """Some columns of the rows that are finite in all columns, those of a cell of the grid at a time."""
         for scores in self._opened:
             for block in scores.matrices(self._score, rows=BLOCK_ROWS):
-                yield block[np.isfinite(block).all(axis=1), columns].astype(self._dtype, copy=False)
+                finite = np.isfinite(block).all(axis=1)
+                kept = block if finite.all() else block[finite]
+                yield kept[:, columns].astype(self._dtype, copy=False)
 
     def fit(self, k: int) -> Components:
         """The leading `k` components."""
-        ranges = _Ranges.of(self._blocks, len(self.table))
-        first = ranges.scaling
-        units = Units(first.limits(ranges.low, ranges.high), self.variants)
+        first = Scaling.of(self._blocks, len(self.table))
+        limits = np.abs(first(np.stack([self._low, self._high]))).max(axis=0)
+        units = Units(limits, self.variants)
         moments = Moments.of((first(block) for block in self._blocks()), units)
         gram, means = moments.gram, moments.means
         vectors = _leading(gram, k)
@@ -234,7 +228,7 @@ def _spread(blocks: Iterable[Array], k: int) -> Scaling:
             while read := file.read(8 * k * BLOCK_ROWS):
                 yield np.frombuffer(read, dtype=np.float64).reshape(-1, k)[:, columns]
 
-        return _Ranges.of(again, k).scaling
+        return Scaling.of(again, k)
 
 
 def _leading(gram: Array, k: int) -> Array:
