@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from distal.files import digest, is_pipe, replacing
+from distal.files import contested, digest, is_pipe, replacing
 
 
 def test_the_file_takes_its_name_when_the_block_ends_well(tmp_path):
@@ -17,8 +17,8 @@ def test_the_file_takes_its_name_when_the_block_ends_well(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["out.txt"]
 
 
-def write_half(path):
-    with replacing(path) as temporary:
+def write_half(path, manner=replacing):
+    with manner(path) as temporary:
         temporary.write_text("ne")
         raise RuntimeError("half way")
 
@@ -67,3 +67,22 @@ def test_what_can_be_read_only_once_is_a_pipe(tmp_path):
     assert is_pipe(tmp_path / "pipe")
     assert not is_pipe(tmp_path / "file")
     assert not is_pipe(tmp_path / "absent")
+
+
+def test_writers_of_the_same_file_never_meet(tmp_path):
+    path = tmp_path / "out"
+    with contested(path) as first, contested(path) as second:
+        assert first != second
+        first.write_text("same")
+        second.write_text("same")
+    assert path.read_text() == "same"
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    path = tmp_path / "out"
+    path.write_text("old")
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half(path, contested)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -28,11 +29,31 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def contested(path: str | Path) -> Iterator[Path]:
+    """As `replacing`, for a file that several processes may write at the same time: each under a name of its own.
+
+    The last one to end takes the place. What a process that was killed leaves lies beside it under a hidden name.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        yield temporary
+        keep(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def keep(made: Path, path: Path) -> None:
-    """Flush `made` to the disk and give it the name `path`."""
+    """Flush `made` to the disk and give it the name `path`, in a folder that remembers it when the power fails."""
     with made.open("rb") as file:
         os.fsync(file.fileno())
     made.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def digest(path: str | Path, algorithm: str = "sha256") -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,3 +113,28 @@ def once_more(folder: Path) -> int:
 
 
 WRONG = InputError("line 3 of v.vcf is wrong; mend it")
+
+
+@dataclass(frozen=True)
+class Later:
+    """item² as a future that is kept back for `seconds`, and raises at the item `wrong`; notes starts in `folder`."""
+
+    folder: Path
+    seconds: float = 0.0
+    wrong: int = -1
+
+    def __call__(self, worker: int) -> Callable[[int], Future[int]]:
+        writer = ThreadPoolExecutor(1)
+
+        def work(item: int) -> Future[int]:
+            (self.folder / f"started{item}").touch()
+            return writer.submit(self._finish, item)
+
+        return work
+
+    def _finish(self, item: int) -> int:
+        time.sleep(self.seconds)
+        if item == self.wrong:
+            raise OSError("no space left")
+        (self.folder / f"saw{item}").write_text(str(any((self.folder / f"started{item + i}").exists() for i in (1, 2))))
+        return item * item

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.engine.jobs import WRONG, BadSetup, Deadly, Large, Raising, Square, Unsendable
+from tests.engine.jobs import WRONG, BadSetup, Deadly, Large, Later, Raising, Square, Unsendable
+from tests.engine.processes import alive, descendants, group, linux, until
 
 from distal.engine import RETRIES, ItemFailedError, LocalEngine, SetupFailedError
 from distal.errors import InputError
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -109,13 +106,12 @@ def test_a_worker_killed_from_outside_is_replaced(tmp_path: Path) -> None:
 
 def test_an_item_that_always_kills_its_worker_fails_by_name(tmp_path: Path) -> None:
     """Its queued neighbours are not suspected: the error names 4, after 1 + RETRIES workers."""
-    done = []
+    done: list[tuple[int, int]] = []
     with pytest.raises(ItemFailedError, match=r"^4 failed: 3 workers .*SIGKILL") as caught:
-        for item, _ in LocalEngine(2).map(Deadly(tmp_path, at=4, times=99), range(1000)):
-            done.append(item)
+        done.extend(LocalEngine(2).map(Deadly(tmp_path, at=4, times=99), range(1000)))
     assert caught.value.item == 4
     assert len(list(tmp_path.iterdir())) == 1 + RETRIES
-    assert 4 not in done
+    assert (4, 16) not in done
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -178,8 +174,7 @@ def test_closing_the_results_early_ends_the_workers_within_their_items() -> None
 
 def test_an_exception_of_the_consumer_ends_the_workers() -> None:
     with pytest.raises(ZeroDivisionError):
-        for _ in LocalEngine(2).map(Square(0.01), range(9)):
-            raise ZeroDivisionError
+        [1 // item for item, _ in LocalEngine(2).map(Square(0.01), range(9))]
     assert active_children() == []
 
 
@@ -210,40 +205,14 @@ def parent(tmp_path: Path) -> Iterator[Callable[[float], Any]]:
     script.write_text(PARENT)
     folder.mkdir()
 
-    def start(seconds: float) -> tuple[subprocess.Popen[str], list[int]]:
-        process = subprocess.Popen(
-            [sys.executable, script, folder, str(seconds)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        started.append(process)
+    def start(seconds: float) -> tuple[Any, list[int]]:
+        started.append(group(script, folder, seconds))
         until(lambda: len(list(folder.iterdir())) == 2)
-        return process, [int(path.name) for path in folder.iterdir()]
+        return started[-1], [int(path.name) for path in folder.iterdir()]
 
     yield start
     for process in started:
         process.communicate()
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs (a zombie, which nobody has waited for, does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 
 @linux
@@ -268,9 +237,25 @@ def test_ctrl_c_reaches_the_parent_alone_and_leaves_nothing(parent: Any) -> None
 
 
 @linux
-def test_ctrl_c_while_workers_start_leaves_nothing(tmp_path: Path, parent: Any) -> None:
-    process, workers = parent(60.0)
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.1, 0.2, 0.4])
+def test_ctrl_c_while_workers_start_leaves_nothing(delay: float, tmp_path: Path) -> None:
+    """Also before a worker could tell what it does with the signal."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    process = group(script, tmp_path, 60.0)
+    until(lambda: bool(descendants(process.pid)))
+    time.sleep(delay)
+    started = descendants(process.pid)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=20)
-    assert errors.count("Traceback") == 1
-    assert not any(alive(pid) for pid in workers)
+    assert errors.count("Traceback") == errors.count("KeyboardInterrupt") == 1
+    until(lambda: not any(alive(pid) for pid in started), 5)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_result_that_comes_later_lets_the_next_item_begin(workers: int, tmp_path: Path) -> None:
+    assert sorted(LocalEngine(workers).map(Later(tmp_path, 0.05), range(12))) == squares(12)
+    assert "True" in {path.read_text() for path in tmp_path.glob("saw*")}
+    with pytest.raises(ItemFailedError, match="no space left") as caught:
+        list(LocalEngine(workers).map(Later(tmp_path, wrong=3), range(6)))
+    assert caught.value.item == 3

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
-from queue import SimpleQueue
+from queue import Queue, SimpleQueue
 from threading import Thread
 from traceback import format_exc
 from typing import Any
@@ -33,6 +34,7 @@ from distal.engine.schedule import (
     Schedule,
     Wrong,
     answered,
+    settled,
 )
 from distal.errors import InputError
 
@@ -72,9 +74,19 @@ def _here(
     setup: Callable[[int], Callable[[Item], Result]], items: Iterable[Item]
 ) -> Generator[tuple[Item, Result], None, None]:
     function = None
+    last: list[tuple[Item, Done | Wrong | Failed]] = []
     for item in items:
         function = function or setup(0)
-        match answered(function, item):
+        answer = answered(function, item)
+        yield from _told(last)
+        last = [(item, answer)]
+    yield from _told(last)
+
+
+def _told(last: list[tuple[Item, Done | Wrong | Failed]]) -> Generator[tuple[Item, Any], None, None]:
+    """The results of items that were answered, once they are there."""
+    for item, answer in last:
+        match settled(answer):
             case Done(result):
                 yield item, result
             case Wrong(error):
@@ -178,8 +190,19 @@ def _work(pipe: Connection, worker: int) -> None:
     setup = inbox.get()
     made = answered(lambda worker: ForkingPickler.loads(setup)(worker), worker)
     _tell(pipe, Ready() if isinstance(made, Done) else made)
+    outbox: Queue[Done | Wrong | Failed] = Queue()
+    Thread(target=_send, args=(pipe, outbox), daemon=True).start()
     while isinstance(made, Done):
-        _tell(pipe, answered(_of_pickled(made.result), inbox.get()))
+        answer = answered(_of_pickled(made.result), inbox.get())
+        outbox.put(answer)
+        if not (isinstance(answer, Done) and isinstance(answer.result, Future)):
+            outbox.join()  # what is known is told before the next item can kill this process
+
+
+def _send(pipe: Connection, outbox: Queue[Done | Wrong | Failed]) -> None:
+    while True:
+        _tell(pipe, settled(outbox.get()))
+        outbox.task_done()
 
 
 def _of_pickled(function: Callable[[Any], Any]) -> Callable[[bytes], Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distal.engine.local import environment
-from distal.engine.schedule import Answer, Done, Failed, Item, Lost, Ready, Result, Schedule, answered
+from distal.engine.schedule import Answer, Done, Failed, Item, Lost, Ready, Result, Schedule, answered, settled
 from distal.errors import InputError
 
 STORE_BYTES = 256 << 20
@@ -67,6 +67,7 @@ class RayEngine:
         try:
             with environment(variables):
                 self._connect(ray, folder)
+            ray._private.worker._worker_logs_enabled = False  # or Ray tells of lost nodes on stdout, where results go
             yield ray
         finally:
             ray.shutdown()
@@ -116,7 +117,7 @@ class _Actor:
 
     def work(self, item: Any) -> Answer:
         assert isinstance(self._made, Done)
-        return answered(self._made.result, item)
+        return settled(answered(self._made.result, item))
 
 
 class _Actors:

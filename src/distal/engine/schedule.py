@@ -11,6 +11,7 @@ import logging
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -43,7 +44,9 @@ class Engine(Protocol):
 
         `setup(worker)`, worker = 0, 1, ... `workers` - 1, runs once in each worker and again in one that replaces it.
         It returns the function. `setup`, items and results are pickled where workers are processes. `items` is
-        consumed lazily: never more than `AHEAD` a worker are without a result.
+        consumed lazily: never more than `AHEAD` a worker are without a result. Where the function returns a `Future`
+        (something is still being written) its result is the item's, and a local worker takes up the next item before
+        it waits for it.
 
         An `InputError` is raised as it is; an item at which the function raises something else twice, or that
         `RETRIES` + 1 workers were lost with, raises `ItemFailedError`; `SetupFailedError` when no worker is left.
@@ -121,6 +124,13 @@ def tried(function: Callable[[Item], Result], item: Item) -> Result:
         raise
     except Exception:
         return function(item)
+
+
+def settled(answer: Done | Wrong | Failed) -> Done | Wrong | Failed:
+    """The answer itself, or what came of the future that it holds."""
+    if isinstance(answer, Done) and isinstance(answer.result, Future):
+        return answered(Future.result, answer.result)
+    return answer
 
 
 class Team(Protocol):

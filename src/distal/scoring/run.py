@@ -1,88 +1,39 @@
-"""The folder of a scoring run: part files, what makes them resumable, and their merger; knows no model, no sequence.
+"""The folder of a scoring run: what makes it resumable, which parts are there, and their merger; knows no model.
 
-A run goes through its rows in parts of `PART_ROWS`. Each part is written, under its final name only once it is whole,
-to ``.parts/<number>.h5`` with a digest of its rows; ``.parts/run.json`` holds what else decides the scores. A run that
-is started again skips the parts that are there after checking both, so it may be killed anywhere and still ends with
-the same data. When all parts are there they become ``scores/<chromosome>.h5``, then ``summary.json`` is written, then
-the parts are deleted.
-
-The same allele in two rows is scored once. Rows are compared with the `REMEMBERED` rows before them, so memory stays
-bounded; in a sorted file that finds every duplicate, in others one that comes later than that is scored again.
+``.parts/run.json`` holds what decides the scores besides the rows, ``.parts/<number>.safetensors`` is a part that is
+done (see `parts`). A run that is started again skips the parts that are there after checking both, so it may be killed
+anywhere, and be shared out among any number of processes and machines that see the folder; it ends with the same data.
+When all parts are there they become ``scores/<chromosome>.h5``, then ``summary.json`` is written, then the parts are
+deleted. One process at a time merges; one that comes later finds the finished run.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distal.errors import InputError
-from distal.files import replacing
+from distal.files import contested
 from distal.io import scores
-from distal.io.scores import Block, Layout, ScoreRow
+from distal.io.scores import Block, Derived, GeneScores, Layout, ScoreRow, Writer
+from distal.scoring import parts
 from distal.scoring.alleles import DUPLICATE, FAILED, STATUSES
+from distal.scoring.parts import Part
 from distal.tracks import TrackTable
 
-if TYPE_CHECKING:
-    from distal.io.vcf import VcfRow
-
-PART_ROWS = 64
-REMEMBERED = 1 << 16
-
 _SUMMARY = "summary.json"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some consecutive rows of a run, and where in its chromosome's file the allele of each stands first."""
-
-    number: int
-    rows: Sequence[VcfRow]
-    places: Sequence[int]
-    """Index of each row among the rows of its chromosome."""
-    firsts: Sequence[int]
-    """Index of the first row with the same allele; the row's own where it is the first."""
-
-    def repeats(self, i: int) -> bool:
-        """Whether row `i` has the allele of an earlier row."""
-        return self.firsts[i] != self.places[i]
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of what the rows say."""
-        lines = "".join(f"{row.chrom}\t{row.pos}\t{row.name}\t{row.ref}\t{row.alt}\n" for row in self.rows)
-        return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def parts(rows: Iterable[VcfRow]) -> Iterator[Part]:
-    """`rows` in parts; the duplicates among them are found on the way."""
-    stream = iter(rows)
-    counts: Counter[str] = Counter()
-    seen: OrderedDict[tuple[str, int, bytes], int] = OrderedDict()
-    number = 0
-    while taken := list(islice(stream, PART_ROWS)):
-        places, firsts = [], []
-        for row in taken:
-            alleles = hashlib.blake2b(
-                f"{row.ref}>{row.alt}".encode("utf-8", "surrogateescape"), digest_size=16
-            ).digest()
-            places.append(counts[row.chrom])
-            firsts.append(seen.setdefault((row.chrom, row.pos, alleles), counts[row.chrom]))
-            counts[row.chrom] += 1
-            if len(seen) > REMEMBERED:
-                seen.popitem(last=False)
-        yield Part(number, taken, places, firsts)
-        number += 1
 
 
 @dataclass(frozen=True)
@@ -100,21 +51,36 @@ class Summary:
     command: str = ""
 
 
+@dataclass(frozen=True)
+class Columns:
+    """The matrices of a run's files."""
+
+    table: TrackTable
+    scores: tuple[str, ...]
+    gene_scores: tuple[str, ...]
+    dtype: str
+    formulas: Mapping[str, str]
+    derived: tuple[Derived, ...] = ()
+    """Matrices made of the scores once all rows are there."""
+    percentiles: tuple[str, ...] = ()
+    """Scores whose percentiles Basenji's readers want."""
+
+
 class Run:
     """A run's folder, new, begun or finished. Raises `InputError` where it holds a run that other facts decided.
 
-    `facts` (JSON values) are what the scores depend on besides the rows; `table` and `names` (the tracks and the
-    scores) and `dtype` are the columns of the files.
+    `facts` (JSON values) are what the scores depend on besides the rows.
     """
 
-    def __init__(self, out: Path, facts: Mapping[str, Any], table: TrackTable, names: Sequence[str]) -> None:
+    def __init__(self, out: Path, facts: Mapping[str, Any], columns: Columns) -> None:
         self.out = out
         self._facts = dict(facts)
-        self._table = table
-        self._names = tuple(names)
+        self._columns = columns
         self._parts = out / ".parts"
         self._digest = hashlib.sha256()
+        self._shapes: dict[str, _Shape] = {}
         self._n = 0
+        self._count = 0
         self._known = self._earlier()
 
     def _earlier(self) -> Summary | None:
@@ -124,101 +90,104 @@ class Run:
             known = read_summary(self.out)
             _check_same(self.out, known.facts, self._facts)
             return known
-        if begun.is_file():
-            _check_same(self.out, json.loads(begun.read_text()), self._facts)
-            return None
         try:
             self._parts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{self.out} cannot be made a folder ({error.strerror}); give another one") from None
-        _write_json(begun, self._facts)
+        if not begun.is_file():
+            _write_json(begun, self._facts)
+        _check_same(self.out, json.loads(begun.read_text()), self._facts)  # another process may have been quicker
         return None
 
     def has(self, part: Part) -> bool:
-        """Whether an earlier run scored `part`. To be asked of every part once, in order."""
-        digest = part.digest
-        self._digest.update(digest.encode())
+        """Whether `part` is done. To be asked of every part of the run once, in order."""
+        self._digest.update(part.digest.encode())
         self._n += len(part.rows)
+        self._count += 1
         if self._known is not None:
             return True
-        path = self._path(part.number)
-        if not path.is_file():
-            return False
-        with scores.Scores(path) as kept:
-            if kept.attributes["rows_sha256"] != digest:
-                raise InputError(f"{self.out} holds an unfinished run on other variants; give another folder")
-        return True
+        self._add(part)
+        digest = parts.digest_of(part_file(self.out, part.number))
+        if digest is not None and digest != part.digest:
+            raise InputError(f"{self.out} holds an unfinished run on other variants; give another folder")
+        return digest is not None
 
-    def keep(self, part: Part, block: Block) -> None:
-        """Write what came of `part`; from here on it need not be scored again."""
-        attributes = {"rows_sha256": part.digest, "firsts": np.array(part.firsts, dtype=np.int64)}
-        layout = self._layout(len(block.rows), scores.text_widths(block.rows), attributes)
-        with scores.write(self._path(part.number), layout) as writer:
-            writer.append(block)
+    def _add(self, part: Part) -> None:
+        rows = part.block({}).rows
+        for chrom in dict.fromkeys(row.chrom for row in rows):
+            self._shapes.setdefault(chrom, _Shape()).add(part.number, [row for row in rows if row.chrom == chrom])
+
+    def missing(self) -> int:
+        """How many of the parts that were asked for are not there."""
+        return 0 if self._known else sum(not part_file(self.out, number).is_file() for number in range(self._count))
 
     def finish(self, command: str = "") -> Summary:
         """Merge the parts into a file per chromosome, write the summary, delete the parts."""
         if self._known is not None:
-            if self._known.rows_sha256 != self._digest.hexdigest():
-                raise InputError(f"{self.out} holds the scores of other variants; give another folder")
-            shutil.rmtree(self._parts, ignore_errors=True)
-            return self._known
-        shapes = self._shapes()
+            return self._same_rows(self._known)
+        with _alone(self.out / ".merging"):
+            if (self.out / _SUMMARY).is_file():  # another process has merged meanwhile
+                return self._same_rows(read_summary(self.out))
+            summary = self._merged(command)
+            shutil.rmtree(self._parts)
+        return summary
+
+    def _same_rows(self, known: Summary) -> Summary:
+        if known.rows_sha256 != self._digest.hexdigest():
+            raise InputError(f"{self.out} holds the scores of other variants; give another folder")
+        shutil.rmtree(self._parts, ignore_errors=True)
+        return known
+
+    def _merged(self, command: str) -> Summary:
         (self.out / "scores").mkdir(exist_ok=True)
         statuses: Counter[str] = Counter()
-        attributes = {**self._attributes(), "command": command}
-        for chrom, shape in shapes.items():
-            layout = self._layout(shape.rows, shape.widths, attributes)
-            statuses += self._merge(chrom, shape.parts, layout)
+        for chrom, shape in self._shapes.items():
+            statuses += self._merge(chrom, shape, {**self._attributes(), "command": command})
         counted = {status: statuses[status] for status in STATUSES}
         if sum(counted.values()) != self._n:
             raise RuntimeError(f"{self._n} rows went in, {sum(counted.values())} have a status")
-        rows = {chrom: shape.rows for chrom, shape in shapes.items()}
+        rows = {chrom: shape.rows for chrom, shape in self._shapes.items()}
         summary = Summary(self._n, counted, rows, self._digest.hexdigest(), self._facts, command)
         _write_json(self.out / _SUMMARY, asdict(summary))
-        shutil.rmtree(self._parts)
         return summary
 
-    def _merge(self, chrom: str, numbers: Iterable[int], layout: Layout) -> Counter[str]:
+    def _merge(self, chrom: str, shape: _Shape, attributes: Mapping[str, Any]) -> Counter[str]:
         """Write the file of one chromosome; returns how many of its rows have which status."""
-        statuses: Counter[str] = Counter()
+        columns, statuses = self._columns, Counter[str]()
+        layout = Layout(
+            shape.rows,
+            shape.widths,
+            columns.table,
+            columns.scores,
+            columns.dtype,
+            attributes,
+            columns.gene_scores,
+            columns.formulas,
+        )
         with scores.write(score_file(self.out, chrom), layout) as writer:
-            for number in numbers:
-                with scores.Scores(self._path(number)) as part:
-                    block, firsts = part.read(slice(None)), part.attributes["firsts"]
-                chosen = [i for i, row in enumerate(block.rows) if row.chrom == chrom]
-                start = writer.append(block.take(chosen))
-                for place, i in enumerate(chosen, start=start):
-                    repeats = block.rows[i].status == DUPLICATE
-                    statuses[_settle(writer, int(firsts[i]), place) if repeats else block.rows[i].status] += 1
+            start = 0
+            for number in shape.parts:
+                block = _complete(*_of(chrom, *parts.read(part_file(self.out, number))), start, writer)
+                writer.append(block)
+                start += len(block.rows)
+                statuses.update(row.status for row in block.rows)
+            for derived in columns.derived:
+                writer.derive(derived)
+            if columns.percentiles:
+                writer.percentiles(columns.percentiles)
         return statuses
-
-    def _shapes(self) -> dict[str, _Shape]:
-        shapes: dict[str, _Shape] = {}
-        for number in range(-(-self._n // PART_ROWS)):
-            with scores.Scores(self._path(number)) as part:
-                rows = part.read(slice(None), ()).rows
-            for chrom in dict.fromkeys(row.chrom for row in rows):
-                shapes.setdefault(chrom, _Shape()).add(number, [row for row in rows if row.chrom == chrom])
-        return shapes
-
-    def _layout(self, rows: int, widths: Mapping[str, int], attributes: Mapping[str, Any]) -> Layout:
-        return Layout(rows, widths, self._table, self._names, self._facts["dtype"], attributes)
 
     def _attributes(self) -> dict[str, Any]:
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in self._facts.items()}
 
-    def _path(self, number: int) -> Path:
-        return self._parts / f"{number:08d}.h5"
 
-
+@dataclass
 class _Shape:
     """What is to be known of a chromosome before its file is written."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-        self.widths: Counter[str] = Counter()
-        self.parts: list[int] = []
+    rows: int = 0
+    widths: Counter[str] = field(default_factory=Counter)
+    parts: list[int] = field(default_factory=list)
 
     def add(self, number: int, rows: Sequence[ScoreRow]) -> None:
         self.rows += len(rows)
@@ -226,13 +195,57 @@ class _Shape:
         self.parts.append(number)
 
 
-def _settle(writer: scores.Writer, first: int, place: int) -> str:
-    """Give a duplicate the scores of the row that it repeats; it fails with it. Returns its status."""
-    writer.copy_scores(first, place)
-    if writer.status(first) != FAILED:
-        return DUPLICATE
-    writer.set_status(place, FAILED)
-    return FAILED
+def _of(chrom: str, block: Block, firsts: NDArray[np.int64]) -> tuple[Block, NDArray[np.int64]]:
+    """The rows of `block` that lie on `chrom`."""
+    chosen = [i for i, row in enumerate(block.rows) if row.chrom == chrom]
+    return (block, firsts) if len(chosen) == len(block.rows) else (block.take(chosen), firsts[chosen])
+
+
+def _complete(block: Block, firsts: NDArray[np.int64], start: int, writer: Writer) -> Block:
+    """`block`, whose first row becomes row `start` of the file, with the scores of what its duplicates repeat.
+
+    A duplicate of a row that failed has failed too.
+    """
+    repeated = [i for i, row in enumerate(block.rows) if row.status == DUPLICATE]
+    if not repeated:
+        return block
+    singles = [block.take([i]) for i in range(len(block.rows))]
+    for i in repeated:
+        first = int(firsts[i])
+        source = singles[first - start] if first >= start else writer.written(first)
+        status = FAILED if source.rows[0].status == FAILED else DUPLICATE
+        singles[i] = replace(source, rows=[singles[i].rows[0]._replace(status=status)])
+    return _joined(singles)
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    """Blocks one after the other."""
+    rows = [row for block in blocks for row in block.rows]
+    values = {name: np.concatenate([block.values[name] for block in blocks]) for name in blocks[0].values}
+    tables = [(i, block.genes) for i, block in enumerate(blocks) if block.genes is not None]
+    if not tables:
+        return Block(rows, values)
+    names = tables[0][1].values
+    genes = GeneScores(
+        np.concatenate([table.rows + i for i, table in tables]),
+        [gene for _, table in tables for gene in table.genes],
+        {name: np.concatenate([table.values[name] for _, table in tables]) for name in names},
+    )
+    return Block(rows, values, genes)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is inside; the lock goes with the process that holds it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        path.unlink(missing_ok=True)
+
+
+def part_file(out: Path, number: int) -> Path:
+    """Where a part lies once it is done."""
+    return out / ".parts" / f"{number:08d}.safetensors"
 
 
 def score_file(out: Path, chrom: str) -> Path:
@@ -252,11 +265,13 @@ def read_summary(out: Path) -> Summary:
 def _check_same(out: Path, known: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     differing = [key for key in {**known, **facts} if known.get(key) != facts.get(key)]
     if differing:
+        was = ", ".join(f"{key} {json.dumps(known.get(key))}" for key in differing)
         raise InputError(
-            f"{out} holds another run (it differs in {', '.join(differing)}); give another folder or delete this one"
+            f"{out} holds another run (it differs in {', '.join(differing)}: there {was}); "
+            "give the same, another folder, or delete this one"
         )
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
+    with contested(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

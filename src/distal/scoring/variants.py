@@ -1,34 +1,36 @@
-"""Scores of a stream of variants: windows in, one number per score and track out; memory is flat in their number.
+"""Scores of a stream of variants: rows in, a folder of scores out; knows who computes, not how a score is made.
 
-For each variant REF and ALT are predicted over the same window, averaged over strands and shifts, ALT's bins are
-brought back to REF's (`alleles`), and the scores (`scorers`) are taken on the device: bins never leave it. Windows with
-the same sequence in a batch are predicted once, so an ALT that is the same as REF scores exactly 0.
+The rows go through an `Engine` part by part (`parts`), each part is scored (`recipe`) and written by one worker, and
+all are merged in the end (`run`). Memory is flat in the number of rows, and the scores are the same to the last bit
+for any number of workers, shards and interruptions. Two things move them, by less than 1e-5 of the signal: the batch
+size, and the number of threads that one forward pass uses on a CPU; both are among a run's facts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from distal.coords import Variant, Window
-from distal.errors import InputError
-from distal.io.scores import DTYPES, Block, ScoreRow, clipped
-from distal.predictor import Predictor, averaged
-from distal.scoring.alleles import DUPLICATE, FAILED, SCORED, STATUSES, haplotypes, judge
-from distal.scoring.run import Part, Run, Summary, parts
+from distal.coords import Window
+from distal.engine import Engine, LocalEngine
+from distal.io.scores import Derived
+from distal.predictor import Predictor
+from distal.scoring import parts
+from distal.scoring.alleles import STATUSES
+from distal.scoring.parts import Part, Shard
+from distal.scoring.recipe import Recipe, judged
+from distal.scoring.run import Run, Summary, part_file
 from distal.scoring.scorers import Scorer, named
-from distal.tracks import TrackTable
 
 if TYPE_CHECKING:
     from distal.io.fasta import Genome
+    from distal.io.genes import Genes
     from distal.io.vcf import VcfRow
 
 Progress = Callable[[int], object]
@@ -45,121 +47,88 @@ def score_variants(
     rc: bool = False,
     shifts: Sequence[int] = (0,),
     dtype: str = "float16",
+    *,
+    spread: bool = True,
+    genes: Genes | None = None,
+    ref_mismatch: str = "skip",
+    derived: Sequence[Derived] = (),
+    percentiles: bool = False,
+    engine: Engine | None = None,
+    shard: Shard | None = None,
     command: str = "",
     progress: Progress | None = None,
-) -> Summary:
+) -> Summary | None:
     """Score `rows` and write ``scores/<chromosome>.h5`` (see `distal.io.scores`) and ``summary.json`` in `out`.
 
-    Every row gets a status (see `alleles.STATUSES`), those that are `scored` or `duplicate` have scores: SAD and SAR,
-    or any of `scorers.SCORERS`, or your own `Scorer`, for the tracks that `query` selects. `rc` averages both strands,
-    `shifts` the sequence moved by so many bases. At most `predictor.batch_size` windows go through the model at once;
-    scores change by less than 1e-5 (relative to the signal) with it.
+    Every row gets a status (see `alleles.STATUSES`); those that are `scored` or `duplicate` have scores: SAD and SAR,
+    or any that `scorers.named` knows, or your own `Scorer`, for the tracks that `query` selects. `rc` averages both
+    strands, `shifts` the sequence moved by so many bases; with `spread` every score X of such an average also has X_sd,
+    the standard deviation of the score over its members. `genes` is needed by scores per gene. `ref_mismatch` is one of
+    `POLICIES`. `derived` matrices (such as quantiles) and `percentiles` are made of the scores in the end. At most
+    `predictor.batch_size` windows go through the model at once.
 
-    A call that was stopped goes on where it was when it is made again with the same arguments, and ends with the same
-    data. `command` is written to the files. Raises `InputError` when `out` holds a run that differs in its arguments.
+    `engine` says who computes (this process if None). With `shard` only that share of the parts is scored and None is
+    returned; a call without it, when all shards are done, merges them. A call that was stopped goes on where it was
+    when it is made again with the same arguments, and ends with the same data. `command` is written to the files.
+    Raises `InputError` when `out` holds a run that differs in its arguments.
     """
-    recipe = Recipe(predictor, genome, named(scores), query, rc, tuple(shifts), dtype)
-    run = Run(Path(out), recipe.facts(), recipe.table, [scorer.name for scorer in recipe.scorers])
-    advance = progress or (lambda n: None)
-    for part in parts(rows):
-        if run.has(part):
-            advance(len(part.rows))
-        else:
-            run.keep(part, recipe.score(part, advance))
-    return run.finish(command)
+    recipe = Recipe(predictor, genome, named(scores), query, rc, tuple(shifts), dtype, spread, genes, ref_mismatch)
+    run = Run(Path(out), recipe.facts() | _about(derived, percentiles), recipe.columns(derived, percentiles))
+    score_parts(recipe, run, rows, engine or LocalEngine(), shard, progress or (lambda n: None))
+    return None if shard else run.finish(command)
 
 
-def tally(genome: Genome, window: Window, rows: Iterable[VcfRow]) -> dict[str, int]:
+def tally(genome: Genome, window: Window, rows: Iterable[VcfRow], ref_mismatch: str = "skip") -> dict[str, int]:
     """How many rows would get which status, without any model (`failed` is not foreseen)."""
-    counts = Counter(status for part in parts(rows) for status in _statuses(genome, window, part))
+    stream = parts.parts(rows, partial(judged, genome, window, ref_mismatch))
+    counts = Counter(status for part in stream for status in part.statuses)
     return {status: counts[status] for status in STATUSES}
 
 
-def _statuses(genome: Genome, window: Window, part: Part) -> list[str]:
-    judged = (judge(genome, window, row) for row in part.rows)
-    return [DUPLICATE if status == SCORED and part.repeats(i) else status for i, status in enumerate(judged)]
+def _about(derived: Sequence[Derived], percentiles: bool) -> dict[str, Any]:
+    return {"derived": {item.name: dict(item.attributes) for item in derived}, "percentiles": percentiles}
 
 
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """Everything that decides a score, save the variant."""
+def score_parts(
+    recipe: Recipe, run: Run, rows: Iterable[VcfRow], engine: Engine, shard: Shard | None, advance: Progress
+) -> None:
+    """Score the parts that are not there yet, and leave them in the run's folder."""
 
-    predictor: Predictor
-    genome: Genome
-    scorers: tuple[Scorer, ...]
-    query: str
-    rc: bool
-    shifts: tuple[int, ...]
-    dtype: str
+    def todo() -> Iterator[Part]:
+        for part in recipe.parts(rows):
+            there = run.has(part)
+            if shard is not None and not shard.has(part):
+                continue
+            if there:
+                advance(len(part.rows))
+            else:
+                yield part
 
-    def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise InputError(f"dtype {self.dtype!r} is not one of {', '.join(DTYPES)}")
-        if not self.shifts:
-            raise InputError("no shift is given; 0 is the sequence as it is")
-        if self.rc:
-            _ = self.predictor.tracks.partners  # says what is wrong with the track table before anything is computed
+    here = engine.workers == 1 and isinstance(engine, LocalEngine)
+    work = Work(recipe if here else recipe.apart(engine.workers), run.out)
+    with closing(engine.map(work, todo())) as done:
+        for part, _ in done:
+            advance(len(part.rows))
 
-    @cached_property
-    def table(self) -> TrackTable:
-        """The tracks that are scored."""
-        return self.predictor.tracks.select(self.query)
 
-    def facts(self) -> dict[str, Any]:
-        """The recipe as JSON values: a run goes on only under the same ones, and the files carry them."""
-        window = self.predictor.window
-        return {
-            "format": "distal-scores-1",
-            **self.predictor.facts(self.genome),
-            "window": [window.input_bp, window.bin_bp, window.bins],
-            "formulas": {scorer.name: scorer.formula for scorer in self.scorers},
-            "query": self.query,
-            "tracks": len(self.table),
-            "rc": self.rc,
-            "shifts": list(self.shifts),
-            "dtype": self.dtype,
-        }
+@dataclass(frozen=True)
+class Work:
+    """What a worker does with a part: score it, and write it while the next one is being scored."""
 
-    def score(self, part: Part, advance: Progress) -> Block:
-        """The rows of `part` with their statuses and scores; NaN where there is none (and, as yet, in duplicates)."""
-        statuses = _statuses(self.genome, self.predictor.window, part)
-        shape = (len(self.scorers), len(part.rows), len(self.table))
-        values = np.full(shape, np.nan, dtype=self.dtype)
-        wanted = [i for i, status in enumerate(statuses) if status == SCORED]
-        advance(len(part.rows) - len(wanted))
-        for batch in self._batches(wanted):
-            scored = self.score_batch([part.rows[i].variant() for i in batch])
-            for i, numbers in zip(batch, scored, strict=True):
-                if np.isfinite(numbers).all():
-                    values[:, i] = clipped(numbers, self.dtype)
-                else:
-                    statuses[i] = FAILED
-            advance(len(batch))
-        rows = [
-            ScoreRow(row.chrom, row.pos, row.name, row.ref, row.alt, status)
-            for row, status in zip(part.rows, statuses, strict=True)
-        ]
-        return Block(rows, {scorer.name: matrix for scorer, matrix in zip(self.scorers, values, strict=True)})
+    recipe: Recipe
+    out: Path
 
-    def _batches(self, wanted: list[int]) -> Iterator[list[int]]:
-        """As many variants at a time as fill a pass of the predictor with two windows each."""
-        size = max(1, self.predictor.batch_size // 2)
-        return (wanted[i : i + size] for i in range(0, len(wanted), size))
+    def __call__(self, worker: int) -> Callable[[Part], Future[None]]:
+        """The function of one worker."""
+        recipe = self.recipe.on(worker)
+        writer = ThreadPoolExecutor(1)
+        last: list[Future[None]] = []
 
-    @torch.inference_mode()
-    def score_batch(self, variants: Sequence[Variant]) -> NDArray[np.float64]:
-        """Scores float64 [variants, scores, tracks] of variants that were judged to be scorable."""
-        window = self.predictor.window
-        made = [haplotypes(self.genome, window, variant) for variant in variants]
-        sequences = list({codes.tobytes(): codes for pair in made for codes in (pair.ref, pair.alt)}.items())
-        place = {key: i for i, (key, _) in enumerate(sequences)}
-        codes = np.stack([codes for _, codes in sequences])
-        signal = averaged(self.predictor, codes, self.rc, self.shifts, self.table.channels)
-        signal = signal.cpu() if signal.device.type == "mps" else signal  # Apple's GPUs have no float64 to sum in
-        results = []
-        for pair in made:
-            ref, alt = signal[place[pair.ref.tobytes()]], signal[place[pair.alt.tobytes()]]
-            mapped = pair.realign(alt, ref)
-            results.append(torch.stack([score(ref, mapped, window, pair.variant) for score in self.scorers]))
-        numbers: NDArray[np.float64] = torch.stack(results).cpu().numpy()
-        return numbers
+        def work(part: Part) -> Future[None]:
+            block = recipe.score(part)
+            for earlier in last:  # at most one part waits to be written, so memory is bounded and errors surface
+                earlier.result()
+            last[:] = [writer.submit(parts.write, part_file(self.out, part.number), part.digest, part.firsts, block)]
+            return last[0]
+
+        return work

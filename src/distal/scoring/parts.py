@@ -1,0 +1,201 @@
+"""The parts of a scoring run: some consecutive rows, and the file that keeps what came of them; knows no model.
+
+Every row is judged and compared with the `REMEMBERED` scorable rows before it: the same normalised allele in two rows
+is scored once. So memory stays bounded; in a sorted file that finds every duplicate, in others one that comes later
+than that is scored again.
+
+A part file is a safetensors file: a matrix for every score, the rows as text, and the SHA-256 of what the rows say. It
+gets its name only once it is on the disk, so a name is the mark that the part is done, and a file that is not whole
+all the same (a disk that lost power) counts as not there. Workers on several machines may write the same part: they
+write the same bytes, each under a temporary name of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from distal.errors import InputError
+from distal.files import contested
+from distal.io.scores import Block, GeneAt, GeneScores, ScoreRow
+from distal.scoring.alleles import DUPLICATE, FAILED, Judged
+
+if TYPE_CHECKING:
+    from distal.io.vcf import VcfRow
+
+PART_ROWS = 64
+REMEMBERED = 1 << 16
+
+_SHARD = re.compile(r"(?P<index>\d+)/(?P<count>\d+)")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some consecutive rows of a run, what is to be done with each, and where its allele stands first."""
+
+    number: int
+    rows: Sequence[VcfRow]
+    judged: Sequence[Judged]
+    places: Sequence[int]
+    """Index of each row among the rows of its chromosome."""
+    firsts: Sequence[int]
+    """Index of the first row that is scored for the same allele; the row's own where it is the first."""
+
+    def __str__(self) -> str:
+        first, last = self.rows[0], self.rows[-1]
+        return f"lines {first.line} to {last.line} ({first.chrom}:{first.pos} to {last.chrom}:{last.pos})"
+
+    def repeats(self, i: int) -> bool:
+        """Whether row `i` gets the scores of an earlier row."""
+        return self.firsts[i] != self.places[i]
+
+    @cached_property
+    def statuses(self) -> tuple[str, ...]:
+        """The status of each row before any model has seen it."""
+        return tuple(DUPLICATE if self.repeats(i) else judged.status for i, judged in enumerate(self.judged))
+
+    @cached_property
+    def wanted(self) -> tuple[int, ...]:
+        """The rows that a model has to score."""
+        return tuple(i for i, judged in enumerate(self.judged) if judged.variant is not None and not self.repeats(i))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what the rows say."""
+        lines = "".join(f"{row.chrom}\t{row.pos}\t{row.name}\t{row.ref}\t{row.alt}\n" for row in self.rows)
+        return hashlib.sha256(_bytes(lines)).hexdigest()
+
+    def block(self, values: Mapping[str, Any], failed: Iterable[int] = (), genes: GeneScores | None = None) -> Block:
+        """The rows with what was computed; those `failed` have got no finite answer."""
+        statuses = list(self.statuses)
+        for i in failed:
+            statuses[i] = FAILED
+        rows = [
+            ScoreRow(row.chrom, row.pos, row.name, row.ref, row.alt, status)
+            for row, status in zip(self.rows, statuses, strict=True)
+        ]
+        return Block(rows, values, genes)
+
+
+def parts(rows: Iterable[VcfRow], judge: Callable[[VcfRow], Judged], size: int = PART_ROWS) -> Iterator[Part]:
+    """`rows` in parts of `size`; they are judged, and the duplicates among them found, on the way."""
+    stream = iter(rows)
+    counts: Counter[str] = Counter()
+    seen = _Seen()
+    number = 0
+    while taken := list(islice(stream, size)):
+        judged = [judge(row) for row in taken]
+        places, firsts = [], []
+        for row, verdict in zip(taken, judged, strict=True):
+            place = counts[row.chrom]
+            counts[row.chrom] += 1
+            places.append(place)
+            firsts.append(seen.first(row.chrom, verdict, place))
+        yield Part(number, taken, judged, places, firsts)
+        number += 1
+
+
+class _Seen:
+    """Where each of the last `REMEMBERED` scorable alleles stood first."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[tuple[str, int, bytes], int] = OrderedDict()
+
+    def first(self, chrom: str, judged: Judged, place: int) -> int:
+        """The place of the first row with this allele and direction; `place` where it is new or is not scored."""
+        if judged.variant is None:
+            return place
+        text = f"{judged.variant.ref}>{judged.variant.alt}{judged.flipped}"
+        alleles = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        found = self._places.setdefault((chrom, judged.variant.start, alleles), place)
+        if len(self._places) > REMEMBERED:
+            self._places.popitem(last=False)
+        return found
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th part, beginning with the `index`-th (counted from 1): one job of an array of `count`."""
+
+    index: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.index <= self.count:
+            raise InputError(f"shard {self.index}/{self.count} is none; shards are counted 1/{self.count} and up")
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """``3/7``."""
+        match = _SHARD.fullmatch(text.strip())
+        if match is None:
+            raise InputError(f"shard {text!r} is not understood; write 3/7 for the third of seven")
+        return cls(int(match["index"]), int(match["count"]))
+
+    def has(self, part: Part) -> bool:
+        """Whether `part` is this shard's."""
+        return part.number % self.count == self.index - 1
+
+
+def write(path: Path, digest: str, firsts: Sequence[int], block: Block) -> None:
+    """Keep what came of a part under `path`; it is there whole or not at all."""
+    tensors: dict[str, NDArray[Any]] = {f"score.{name}": np.ascontiguousarray(v) for name, v in block.values.items()}
+    tensors["rows"] = _text(block.rows)
+    tensors["firsts"] = np.array(firsts, dtype=np.int64)
+    if block.genes is not None:
+        tensors["genes"] = _text(block.genes.genes)
+        tensors["genes.rows"] = block.genes.rows
+        tensors |= {f"gene.{name}": np.ascontiguousarray(v) for name, v in block.genes.values.items()}
+    with contested(path) as temporary:
+        save_file(tensors, temporary, metadata={"rows_sha256": digest})
+
+
+def digest_of(path: Path) -> str | None:
+    """What `Part.digest` was of the part in `path`; None where there is none or it is not whole."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return str((file.metadata() or {}).get("rows_sha256"))
+    except (OSError, SafetensorError):
+        return None
+
+
+def read(path: Path) -> tuple[Block, NDArray[np.int64]]:
+    """The rows of a part with their values, and `Part.firsts`."""
+    with safe_open(str(path), framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+    rows = [ScoreRow(*row) for row in _lists(tensors["rows"])]
+    genes = None
+    if "genes" in tensors:
+        named = [GeneAt(*gene) for gene in _lists(tensors["genes"])]
+        genes = GeneScores(tensors["genes.rows"], named, _below("gene.", tensors))
+    return Block(rows, _below("score.", tensors), genes), tensors["firsts"]
+
+
+def _below(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): values for name, values in tensors.items() if name.startswith(prefix)}
+
+
+def _text(rows: Sequence[tuple[Any, ...]]) -> NDArray[np.uint8]:
+    return np.frombuffer(_bytes(json.dumps(rows)), dtype=np.uint8)
+
+
+def _lists(text: NDArray[np.uint8]) -> list[list[Any]]:
+    lists: list[list[Any]] = json.loads(text.tobytes())
+    return lists
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,320 @@
+"""How a part of a run is scored: the model, the scores and everything else that decides them; knows no folder.
+
+For each variant REF and ALT are predicted over the same window, averaged over strands and shifts, both are brought to
+the same bases (`alleles`), and the scores (`scorers`) are taken on the device: bins never leave it. Windows with the
+same sequence in a batch are predicted once, so an ALT that is the same as REF scores exactly 0. What a batch holds
+depends on its part alone, so the scores of a part are the same to the last bit wherever and whenever it is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distal import dna
+from distal.errors import InputError
+from distal.io.scores import DTYPES, Block, Derived, GeneAt, GeneScores, Matrix
+from distal.predictor import Predictor, averaged
+from distal.scoring import parts
+from distal.scoring.alleles import REF_FLIPPED, REF_MISMATCH, Haplotypes, Judged, haplotypes, judge
+from distal.scoring.parts import Part
+from distal.scoring.run import Columns
+from distal.scoring.scorers import Scorer
+from distal.tracks import TrackTable
+
+if TYPE_CHECKING:
+    from distal.coords import Variant, Window
+    from distal.io.fasta import Genome
+    from distal.io.genes import Gene, Genes
+    from distal.io.vcf import VcfRow
+
+POLICIES = ("skip", "swap", "fail")
+"""What to do with a row whose REF is not the genome's: give it a status and no scores; score it in its own direction
+where the genome has its ALT; refuse the whole file."""
+
+
+_LONG_WINDOW = 1 << 16
+
+
+def judged(genome: Genome, window: Window, ref_mismatch: str, row: VcfRow) -> Judged:
+    """What is to be done with a row under one of `POLICIES`."""
+    found = judge(genome, window, row, swap=ref_mismatch == "swap")
+    if ref_mismatch == "fail" and found.status in (REF_MISMATCH, REF_FLIPPED):
+        raise InputError(
+            f"line {row.line}: {row.chrom}:{row.pos} has REF {row.ref}, and the genome has something else there; is "
+            f"{genome.path} the genome that the variants were called on? `--ref-mismatch skip` scores the others"
+        )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """Everything that decides a score, save the variant."""
+
+    predictor: Predictor
+    genome: Genome
+    scorers: tuple[Scorer, ...]
+    query: str
+    rc: bool
+    shifts: tuple[int, ...]
+    dtype: str
+    spread: bool
+    genes: Genes | None
+    ref_mismatch: str
+    threads: int = 0
+    """Threads of one forward pass on a CPU; 0: those that this process uses."""
+    devices: tuple[str, ...] = ()
+    """Where each worker computes; empty: where the predictor is."""
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise InputError(f"dtype {self.dtype!r} is not one of {', '.join(DTYPES)}")
+        if self.ref_mismatch not in POLICIES:
+            raise InputError(f"{self.ref_mismatch!r} is not one of {', '.join(POLICIES)}")
+        if not self.shifts:
+            raise InputError("no shift is given; 0 is the sequence as it is")
+        if self.rc:
+            _ = self.predictor.tracks.partners  # says what is wrong with the track table before anything is computed
+        if self.gene_scorers and self.genes is None:
+            raise InputError(f"score {self.gene_scorers[0].name} is one per gene; give the genes (--genes, a GTF file)")
+        object.__setattr__(self, "threads", self.threads or torch.get_num_threads())
+
+    @cached_property
+    def table(self) -> TrackTable:
+        """The tracks that are scored."""
+        return self.predictor.tracks.select(self.query)
+
+    @cached_property
+    def plain_scorers(self) -> tuple[Scorer, ...]:
+        """Scores with one number per variant and track."""
+        return tuple(scorer for scorer in self.scorers if not scorer.per_gene)
+
+    @cached_property
+    def gene_scorers(self) -> tuple[Scorer, ...]:
+        """Scores with one number per variant, gene and track."""
+        return tuple(scorer for scorer in self.scorers if scorer.per_gene)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether there are several members whose spread is kept."""
+        return self.spread and len(self.shifts) * (1 + self.rc) > 1
+
+    def names(self, scorers: Sequence[Scorer]) -> tuple[str, ...]:
+        """The matrices that `scorers` fill: theirs, then their spreads."""
+        names = tuple(scorer.name for scorer in scorers)
+        return names + tuple(f"{name}_sd" for name in names) if self.spreads else names
+
+    def columns(self, derived: Sequence[Derived], percentiles: bool) -> Columns:
+        """The matrices of the run's files."""
+        formulas = {scorer.name: scorer.formula for scorer in self.scorers}
+        spread = f"standard deviation over {len(self.shifts) * (1 + self.rc)} members of the score of each"
+        return Columns(
+            self.table,
+            self.names(self.plain_scorers),
+            self.names(self.gene_scorers),
+            self.dtype,
+            {name: formulas.get(name, spread) for name in self.names(self.scorers)},
+            tuple(derived),
+            tuple(scorer.name for scorer in self.plain_scorers) if percentiles else (),
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """The recipe as JSON values: a run goes on only under the same ones, and the files carry them."""
+        window = self.predictor.window
+        return {
+            "format": "distal-scores-2",
+            **self.predictor.facts(self.genome),
+            **({"threads": self.threads} if self.predictor.device.type == "cpu" else {}),
+            "batch_size": self.predictor.batch_size,
+            "window": [window.input_bp, window.bin_bp, window.bins],
+            "formulas": {scorer.name: scorer.formula for scorer in self.scorers},
+            "query": self.query,
+            "tracks": len(self.table),
+            "rc": self.rc,
+            "shifts": list(self.shifts),
+            "spread": self.spreads,
+            "genes": self.genes.digest() if self.genes else "",
+            "ref_mismatch": self.ref_mismatch,
+            "dtype": self.dtype,
+        }
+
+    def apart(self, workers: int) -> Recipe:
+        """The recipe to be sent to `workers` processes: the model on the CPU, and where each shall compute."""
+        device = self.predictor.device
+        if device.type == "cpu":
+            return self
+        count = torch.cuda.device_count() if device.type == "cuda" and device.index is None else 0
+        places = tuple(f"cuda:{worker % count}" if count else str(device) for worker in range(workers))
+        return replace(self, predictor=self.predictor.on("cpu"), devices=places)
+
+    def on(self, worker: int) -> Recipe:
+        """The recipe in a worker, where it computes."""
+        torch.set_num_threads(self.threads)
+        return replace(self, predictor=self.predictor.on(self.devices[worker])) if self.devices else self
+
+    @property
+    def part_rows(self) -> int:
+        """Rows of a part: what is lost at most when a run is killed, so few where a window takes long on a CPU."""
+        slow = self.predictor.device.type == "cpu" and self.predictor.window.input_bp >= _LONG_WINDOW
+        return parts.PART_ROWS // 8 if slow else parts.PART_ROWS
+
+    def parts(self, rows: Iterable[VcfRow]) -> Iterator[Part]:
+        """The rows in parts, judged."""
+        verdict = partial(judged, self.genome, self.predictor.window, self.ref_mismatch)
+        return parts.parts(rows, verdict, self.part_rows)
+
+    def score(self, part: Part) -> Block:
+        """The rows of `part` with their statuses and scores; NaN where there is none (and, as yet, in duplicates)."""
+        shape = (len(part.rows), len(self.table))
+        values = {name: np.full(shape, np.nan, dtype=self.dtype) for name in self.names(self.plain_scorers)}
+        failed, genes = [], _GeneRows(self.names(self.gene_scorers), self.dtype, len(self.table))
+        for batch in self._batches(part):
+            answers = self.answers([made for _, made in batch])
+            finite = [np.isfinite(answer.values).all() for answer in answers]
+            failed += [i for (i, _), good in zip(batch, finite, strict=True) if not good]
+            good = [(i, answer) for (i, _), answer, good in zip(batch, answers, finite, strict=True) if good]
+            if good:
+                narrow = _narrow(np.stack([answer.values for _, answer in good]), self.dtype)
+                for k, matrix in enumerate(values.values()):
+                    matrix[[i for i, _ in good]] = narrow[:, k]
+                genes.add(good)
+        return part.block(values, failed, genes.table() if self.gene_scorers else None)
+
+    def _batches(self, part: Part) -> Iterator[list[tuple[int, Haplotypes]]]:
+        """The variants of `part` to be scored, as many at a time as fill a pass of the predictor."""
+        batch: list[tuple[int, Haplotypes]] = []
+        windows = 0
+        for i in part.wanted:
+            made = haplotypes(self.genome, self.predictor.window, part.judged[i])
+            if batch and windows + len(made.sequences) > self.predictor.batch_size:
+                yield batch
+                batch, windows = [], 0
+            batch.append((i, made))
+            windows += len(made.sequences)
+        if batch:
+            yield batch
+
+    @torch.inference_mode()
+    def answers(self, batch: Sequence[Haplotypes]) -> list[Answer]:
+        """The scores of some variants."""
+        plans = [self._plan(made) for made in batch]
+        codes, places = _distinct([made.sequences for made in batch])
+        members: list[list[Tensor]] = []
+
+        def evaluate(signal: Tensor) -> list[Tensor]:
+            signal = signal.cpu() if signal.device.type == "mps" else signal  # Apple's GPUs have no float64 to sum in
+            pairs = [made.compared(*_at(signal, place)) for made, place in zip(batch, places, strict=True)]
+            return [plan(*pair) for plan, pair in zip(plans, pairs, strict=True)]
+
+        def keep(member: Tensor) -> None:
+            if self.spreads:
+                members.append(evaluate(member))
+
+        means = evaluate(averaged(self.predictor, codes, self.rc, self.shifts, self.table.channels, keep))
+        spreads = [[torch.stack(scores).std(0, correction=0)] for scores in zip(*members, strict=True)]
+        numbers = zip(plans, means, spreads or [[]] * len(plans), strict=True)
+        return [plan.answer([mean, *spread]) for plan, mean, spread in numbers]
+
+    def _plan(self, made: Haplotypes) -> _Plan:
+        """Which scores of `made` are taken over which bins."""
+        window = self.predictor.window
+        output = window.output_of(made.interval)
+        steps = [(scorer, scorer.bins(window, output, made.variant)) for scorer in self.plain_scorers]
+        near = self.genes.touching(output) if self.genes and self.gene_scorers else []
+        steps += [(scorer, scorer.gene_bins(window, output, gene)) for gene in near for scorer in self.gene_scorers]
+        return _Plan(steps, len(self.plain_scorers), [_seen_from(made.variant, gene) for gene in near])
+
+
+class Answer(NamedTuple):
+    """What is known of one variant: [scores, tracks], and for each gene near it [genes, scores per gene, tracks]."""
+
+    values: NDArray[np.float64]
+    genes: list[GeneAt]
+    gene_values: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which scores of one variant are taken over which bins: the plain ones, then gene by gene."""
+
+    steps: list[tuple[Scorer, NDArray[np.bool_] | None]]
+    plain: int
+    genes: list[GeneAt]
+
+    def __call__(self, ref: Tensor, alt: Tensor) -> Tensor:
+        """REF and ALT float[bins, tracks] to float64 [steps, tracks]."""
+        return torch.stack([scorer(ref, alt, bins) for scorer, bins in self.steps])
+
+    def answer(self, numbers: Sequence[Tensor]) -> Answer:
+        """From the scores, and their spreads if there are any, each [steps, tracks]."""
+        groups = [group.cpu().numpy() for group in numbers]
+        values = np.concatenate([group[: self.plain] for group in groups])
+        per_gene = [group[self.plain :].reshape(len(self.genes), -1, group.shape[1]) for group in groups if self.genes]
+        empty = np.empty((0, 0, values.shape[1]))
+        return Answer(values, self.genes, np.concatenate(per_gene, axis=1) if per_gene else empty)
+
+
+class _GeneRows:
+    """Collects the scores per gene of a part."""
+
+    def __init__(self, names: Sequence[str], dtype: str, tracks: int) -> None:
+        self._names = names
+        self._dtype = dtype
+        self._rows: list[int] = []
+        self._genes: list[GeneAt] = []
+        self._values = [np.empty((0, len(names), tracks))]
+
+    def add(self, answers: Iterable[tuple[int, Answer]]) -> None:
+        """The genes near some variants, given with their rows."""
+        for row, answer in answers:
+            if answer.genes:
+                self._rows += [row] * len(answer.genes)
+                self._genes += answer.genes
+                self._values.append(answer.gene_values)
+
+    def table(self) -> GeneScores:
+        """All that was added."""
+        values = _narrow(np.concatenate(self._values), self._dtype)
+        matrices: dict[str, Matrix] = {name: values[:, i] for i, name in enumerate(self._names)}
+        return GeneScores(np.array(self._rows, dtype=np.int64), self._genes, matrices)
+
+
+def _narrow(values: NDArray[np.float64], dtype: str) -> Matrix:
+    """`values` in a narrower dtype, what it cannot hold as the largest number that it can; torch does it fastest."""
+    limit = float(np.finfo(dtype).max)
+    narrow: Matrix = torch.from_numpy(values).clamp(-limit, limit).to(getattr(torch, dtype)).numpy()
+    return narrow
+
+
+def _seen_from(variant: Variant, gene: Gene) -> GeneAt:
+    return GeneAt(gene.id, gene.name, gene.strand, gene.downstream(variant.start))
+
+
+def _distinct(groups: Sequence[Sequence[dna.Codes]]) -> tuple[dna.Codes, list[list[int]]]:
+    """The distinct sequences of some groups, [n, input_bp], and where those of each group stand among them."""
+    found: dict[bytes, int] = {}
+    rows: list[dna.Codes] = []
+    places: list[list[int]] = []
+    for group in groups:
+        place = []
+        for codes in group:
+            key = codes.tobytes()
+            if key not in found:
+                found[key] = len(rows)
+                rows.append(codes)
+            place.append(found[key])
+        places.append(place)
+    return np.stack(rows), places
+
+
+def _at(signal: Tensor, place: Sequence[int]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The predictions of REF, ALT and, for an indel, of the shifted REF."""
+    ref, alt, *shifted = (signal[i] for i in place)
+    return ref, alt, shifted[0] if shifted else None
