@@ -6,6 +6,7 @@ their exons.
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -81,6 +82,13 @@ class Genes:
     def chroms(self) -> tuple[str, ...]:
         """The contigs that have a gene, as the file first spells them, in its order."""
         return tuple({_contig(chrom): chrom for _, _, chrom, _ in reversed(self._facts)}.values())[::-1]
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that the look-ups go by, in order; the same for two files that say the same."""
+        made = hashlib.sha256("".join("\t".join(facts) + "\n" for facts in self._facts).encode())
+        for rows in (self._tss.rows, self._exons.rows):
+            made.update(np.ascontiguousarray(rows, dtype="<i8").tobytes() + b"\n")
+        return made.hexdigest()
 
     def touching(self, interval: Interval) -> list[Gene]:
         """The genes with a TSS or a base of an exon inside `interval`, in the order of the file."""

@@ -138,11 +138,11 @@ def _length2(difference: Tensor) -> Tensor:
 
 
 def _quarter(values: Tensor) -> Tensor:
-    """25th percentile over bins, linearly interpolated as numpy does; `torch.quantile` refuses large tensors."""
+    """25th percentile over bins in float64, interpolated as numpy does; `torch.quantile` refuses large tensors."""
     place = (len(values) - 1) * 0.25
     low = int(place)
-    ordered = values.double().sort(0).values
-    return torch.lerp(ordered[low], ordered[min(low + 1, len(values) - 1)], place - low)
+    smallest = values.topk(min(low + 2, len(values)), dim=0, largest=False).values.double()
+    return torch.lerp(smallest[low], smallest[-1], place - low)
 
 
 _DIVERGENCE = "(KL(r|a) + KL(a|r)) / 2 in nats; r, a = {ref}, {alt} + max(1e-6, 25th percentile over B of {ref}), each "
