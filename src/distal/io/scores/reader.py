@@ -30,6 +30,8 @@ from distal.io.scores.blocks import (
 from distal.tracks import Track, TrackTable
 
 _SCAN = 1 << 16
+_ABSENT = {"status": "scored", "alt": "."}
+"""What stands for the columns that others' files may lack: they have scored rows only, the earliest no ALT."""
 _SPLIT = re.compile(r"(\d+)")
 
 
@@ -44,7 +46,7 @@ class Scores:
         self._file = _open(self.path) if file is None else file
         names = {field: _either(self._file, dataset) for dataset, field in TEXTS.items()}
         missing = [name for name in ("snp", "chr", "pos", "target_ids", "target_labels") if name not in self._file]
-        missing += [name for name in ("ref", "alt") if not names[name]]
+        missing += [] if names["ref"] else ["ref"]
         if missing:
             self._file.close()
             raise InputError(f"{self.path} is not a file of variant scores: it has no {', '.join(missing)}")
@@ -188,8 +190,8 @@ class Scores:
         )
 
     def _text(self, field: str, where: slice | Rows, rows: int) -> list[str]:
-        if field not in self._texts:  # published files have no status: every row of theirs is a scored one
-            return ["scored"] * rows
+        if field not in self._texts:
+            return [_ABSENT[field]] * rows
         return list(map(decoded, self._texts[field][where].tolist()))
 
 

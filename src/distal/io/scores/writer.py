@@ -97,8 +97,10 @@ class Writer:
     def derive(self, derived: Derived) -> None:
         """Add a matrix that is made of a finished one; it takes the place of an earlier one of the same name."""
         self.flush()
-        if derived.name in self._file and _SOURCE not in self._file.pop(derived.name).attrs:
-            raise ValueError(f"{derived.name} is no derived matrix; what is made of {derived.score} needs another name")
+        if derived.name in self._file:
+            if _SOURCE not in self._file[derived.name].attrs:
+                raise ValueError(f"{derived.name} is not derived; what is made of {derived.score} needs another name")
+            del self._file[derived.name]
         dataset = _matrix(self._file, derived.name, len(self._done), len(self._done.table), derived.dtype)
         dataset.attrs.update({**derived.attributes, _SOURCE: derived.score})
         start = 0
