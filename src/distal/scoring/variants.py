@@ -54,6 +54,7 @@ def score_variants(
     derived: Sequence[Derived] = (),
     percentiles: bool = False,
     engine: Engine | None = None,
+    threads: int = 0,
     shard: Shard | None = None,
     command: str = "",
     progress: Progress | None = None,
@@ -67,12 +68,14 @@ def score_variants(
     `POLICIES`. `derived` matrices (such as quantiles) and `percentiles` are made of the scores in the end. At most
     `predictor.batch_size` windows go through the model at once.
 
-    `engine` says who computes (this process if None). With `shard` only that share of the parts is scored and None is
-    returned; a call without it, when all shards are done, merges them. A call that was stopped goes on where it was
-    when it is made again with the same arguments, and ends with the same data. `command` is written to the files.
-    Raises `InputError` when `out` holds a run that differs in its arguments.
+    `engine` says who computes (this process if None), each worker with `threads` threads on a CPU (0: as many as this
+    process uses). With `shard` only that share of the parts is scored and None is returned; a call without it, when all
+    shards are done, merges them. A call that was stopped goes on where it was when it is made again with the same
+    arguments, and ends with the same data. `command` is written to the files. Raises `InputError` when `out` holds a
+    run that differs in its arguments.
     """
-    recipe = Recipe(predictor, genome, named(scores), query, rc, tuple(shifts), dtype, spread, genes, ref_mismatch)
+    how = (query, rc, tuple(shifts), dtype, spread, genes, ref_mismatch, threads)
+    recipe = Recipe(predictor, genome, named(scores), *how)
     run = Run(Path(out), recipe.facts() | _about(derived, percentiles), recipe.columns(derived, percentiles))
     score_parts(recipe, run, rows, engine or LocalEngine(), shard, progress or (lambda n: None))
     return None if shard else run.finish(command)
