@@ -13,6 +13,7 @@ from tests.scoring import small
 from distal.errors import InputError
 from distal.io import vcf
 from distal.io.fasta import Genome
+from distal.io.genes import Genes
 from distal.io.scores import Scores
 from distal.scoring.annotation import annotate
 from distal.scoring.components import fit
@@ -61,6 +62,26 @@ def test_every_allele_gets_its_own_numbers(genome: Genome, tmp_path: Path, with_
                     np.testing.assert_allclose(pcs, components(values["SAD"][None])[0], rtol=1e-4, atol=1e-5)
                 seen += 1
     assert seen == summary.statuses["scored"] == 602
+
+
+@pytest.mark.parametrize("scores", [("SADR_gene",), ("SADR_gene", "SAD")])
+def test_scores_on_genes_are_left_out(genome: Genome, tmp_path: Path, scores: tuple[str, ...]) -> None:
+    exon = 'chr1\tx\texon\t700\t900\t.\t+\t.\tgene_id "g1"; transcript_id "t1"; gene_name "A";\n'
+    (tmp_path / "g.gtf").write_text(exon)
+    genes = Genes.read(tmp_path / "g.gtf")
+    source = small.write_vcf(tmp_path / "v.vcf", [small.snv(genome, 777), small.snv(genome, 800)])
+    predictor = builders.predictor("basenji2")
+    summary = score_variants(predictor, genome, vcf.read(source), tmp_path / "run", scores, genes=genes)
+    assert summary is not None
+    annotate(source, tmp_path / "run", summary.facts["formulas"], tmp_path / "a.vcf.gz")
+    with Scores(score_file(tmp_path / "run", "chr1")) as opened:
+        block = opened.read(slice(None))
+    assert block.genes is not None
+    assert [(gene.id, gene.tss_distance) for gene in block.genes.genes] == [("g1", 77), ("g1", 100)]
+    with pysam.VariantFile(str(tmp_path / "a.vcf.gz")) as file:
+        keys = {"DISTAL_STATUS", *(("DISTAL_SAD", "DISTAL_SAD_TRACK") if "SAD" in scores else ())}
+        assert set(file.header.info) == keys
+        assert [set(record.info) for record in file] == [keys, keys]
 
 
 def by_allele(folder: Path) -> dict[tuple[str, int, str, str], tuple[str, dict[str, np.ndarray]]]:
