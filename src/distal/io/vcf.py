@@ -1,28 +1,19 @@
 """Variants from VCF and BCF files, and annotated copies of them; knows lines and columns, judges no allele.
 
-A VCF is read as the text it is, line by line (plain, gzip or bgzip, `-` is standard input): htslib refuses some odd
-records and silently changes others, and a line read here is either rows or an `InputError` that names it. BCF is
-turned into that text by htslib; its line numbers are those of `bcftools view`. Positions are 1-based, as in the file.
+Every line is a header line, rows, or an `InputError` that names it. Positions are 1-based, as in the file.
 
 Source: the VCF 4.5 and BCF 2.2 specifications, https://samtools.github.io/hts-specs/VCFv4.5.pdf
 """
 
 from __future__ import annotations
 
-import gzip
-import os
 import re
-import shutil
-import sys
 import tempfile
-import zlib
 from array import array
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from io import BufferedReader, RawIOBase, TextIOWrapper
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple
 
 import numpy as np
 import pysam
@@ -31,20 +22,21 @@ from numpy.typing import NDArray
 from distal.coords import Variant
 from distal.errors import InputError
 from distal.files import is_pipe, keep
+from distal.io import lines
 
 Value = str | int | float | None
 """What one ALT allele gets in INFO."""
 
-_FIXED = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
-_CONTIG = re.compile(r"^##contig=<(?:.*,)?ID=(?P<name>[^,>]+)")
+COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
+"""What the columns are called, those of the samples come behind; from QUAL on they may be missing."""
+_FIXED = COLUMNS[:8]
+_CONTIG = re.compile(r"##contig=<(?:[^\"]*,)?ID=(?P<name>[^,>]+)")
 _INFO = re.compile(r"^##INFO=<ID=(?P<key>[^,>]+)")
-_LENGTH = re.compile(r"[<,]length=(?P<length>\d+)")
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_LENGTH = re.compile(r"[<,]length=(?P<length>[0-9]{1,15})(?=[,>])")
 _TBI_END = 1 << 29
 
 
-@dataclass(frozen=True, slots=True)
-class VcfRow:
+class VcfRow(NamedTuple):
     """One ALT allele of one record, as the file has it, alleles upper-cased.
 
     `ref` and `alt` may be any text that a VCF allows: bases, IUPAC codes, ``.`` (missing), ``*``, ``<DEL>``, a
@@ -74,10 +66,31 @@ def read(path: str | Path) -> Iterator[VcfRow]:
     `path` may be ``-`` (standard input). Memory does not grow with the file. Raises `InputError`, with file and line,
     for a record with too few or too many columns or a position that is no number, and for a file that is cut off.
     """
-    for record, (line, fields) in enumerate(_records(path)):
-        chrom, pos, name, ref, alts = map(_printable, fields[:5])
-        for alt in alts.split(","):
-            yield VcfRow(line, record, chrom, int(pos), name or ".", _allele(ref), _allele(alt))
+    with closing(lines.read(path)) as text:
+        yield from rows(text, lines.shown(path))
+
+
+def rows(text: Iterable[str], source: str) -> Iterator[VcfRow]:
+    """As `read`, from the lines of a VCF; `source` is the name that messages have for it."""
+    for record, (line, fields) in enumerate(_records(text, source)):
+        yield from alleles(line, record, fields)
+
+
+def alleles(line: int, record: int, fields: Sequence[str]) -> list[VcfRow]:
+    """A row for each ALT allele of CHROM, POS, ID, REF, ALT (that `checked` found to be a record)."""
+    chrom, pos, name, ref, alts = fields[:5]
+    if not (chrom.isascii() and name.isascii() and ref.isascii() and alts.isascii()):
+        chrom, name, ref, alts = map(_printable, (chrom, name, ref, alts))
+    place, name, ref = int(pos), name or ".", _allele(ref)
+    return [VcfRow(line, record, chrom, place, name, ref, _allele(alt)) for alt in alts.split(",")]
+
+
+def checked(chrom: str, pos: str, where: str) -> None:
+    """`InputError`, with `where`, unless the two columns are a name and a position."""
+    if not chrom:
+        raise InputError(f"{where}: the chromosome is empty")
+    if not (pos.isascii() and pos.isdigit() and len(pos) < 16):
+        raise InputError(f"{where}: the position {pos!r} is not a number counted from 1")
 
 
 def contigs(path: str | Path) -> dict[str, int | None]:
@@ -123,9 +136,9 @@ def _write_draft(
     """Write the annotated records in file order; returns (contig rank, position, offset in `draft`), [records, 3]."""
     places = array("q")
     ranks: dict[str, int] = {}
-    with pysam.BGZFile(str(draft), "wb", None) as file:
+    with pysam.BGZFile(str(draft), "wb", None) as file, closing(lines.read(source)) as text:
         file.write(_bytes(header))
-        for (_, fields), info in zip(_records(source), per_record_info, strict=True):
+        for (_, fields), info in zip(_records(text, lines.shown(source)), per_record_info, strict=True):
             places.extend((ranks.setdefault(fields[0], len(ranks)), int(fields[1]), file.tell()))
             file.write(_bytes([_annotated(fields, info)]))
     return np.array(places, dtype=np.int64).reshape(-1, 3)
@@ -160,12 +173,12 @@ def _publish(made: Path, out: Path, csi: bool) -> None:
 def _merged(header: Iterable[str], added: list[str]) -> list[str]:
     """The header with `added` before the column names, instead of earlier lines for the same INFO keys."""
     replaced = {match["key"] for line in added if (match := _INFO.match(line))}
-    lines = list(header)
-    meta = [line for line in lines if line.startswith("##")]
+    given = list(header)
+    meta = [line for line in given if line.startswith("##")]
     kept = [line for line in meta if not ((match := _INFO.match(line)) and match["key"] in replaced)]
     if not any(line.startswith("##fileformat=") for line in kept[:1]):
         kept.insert(0, "##fileformat=VCFv4.2")
-    columns = next((line.split("\t") for line in lines if line.startswith("#CHROM")), list(_FIXED))
+    columns = next((line.split("\t") for line in given if line.startswith("#CHROM")), list(_FIXED))
     return [*kept, *added, "\t".join([*columns, *_FIXED[len(columns) :]])]
 
 
@@ -190,8 +203,8 @@ def _text(value: Value) -> str:
     return str(int(value)) if isinstance(value, int | np.integer) else f"{value:.6g}"
 
 
-def _bytes(lines: list[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+def _bytes(content: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in content).encode("utf-8", "surrogateescape")
 
 
 def _printable(text: str) -> str:
@@ -211,24 +224,27 @@ def _header(path: str | Path) -> Iterator[str]:
     """The lines before the first record."""
     if is_pipe(path):
         raise InputError(f"{path} can be read only once, for its records; save the VCF to a file first")
-    for line in _lines(path):
-        if not line.startswith("#"):
-            return
-        yield line
+    with closing(lines.read(path)) as text:
+        for line in text:
+            if not line.startswith("#"):
+                return
+            yield line
 
 
-def _records(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+def _records(text: Iterable[str], source: str) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every record: CHROM, POS, ID, REF, ALT, the rest of the line (where there is any)."""
     columns, known = 0, False
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(text, start=1):
         if line.startswith("#"):
+            if columns and not line.startswith(("##", "#CHROM\t")):
+                raise InputError(f"{source} line {number}: a comment between records, or a damaged record; delete it")
             known = known or line.startswith(("##fileformat=VCF", "#CHROM\t"))
             columns = line.count("\t") + 1 if line.startswith("#CHROM\t") else columns
         elif line:
             columns = columns or line.count("\t") + 1
-            yield number, _fields(line, columns if known else 0, f"{path} line {number}")
+            yield number, _fields(line, columns if known else 0, f"{source} line {number}")
     if not known:
-        raise InputError(f"{path} is not a VCF: it holds neither a ##fileformat=VCF nor a #CHROM line")
+        raise InputError(f"{source} is not a VCF: it holds neither a ##fileformat=VCF nor a #CHROM line")
 
 
 def _fields(line: str, columns: int, where: str) -> list[str]:
@@ -236,73 +252,10 @@ def _fields(line: str, columns: int, where: str) -> list[str]:
     if not columns:
         raise InputError(f"{where}: a record before any header; a VCF starts with ##fileformat=VCF")
     found = line.count("\t") + 1
-    if found != columns or found < 5 or "\0" in line:
+    if found != columns or found < 5 or "\0" in line or "\r" in line:
         raise InputError(
             f"{where}: {found} columns separated by tabs, not {max(columns, 5)}; the line is cut off, or not from a VCF"
         )
     fields = line.split("\t", 5)
-    if not fields[0]:
-        raise InputError(f"{where}: the chromosome (first column) is empty")
-    if not (fields[1].isascii() and fields[1].isdigit() and len(fields[1]) < 16):
-        raise InputError(f"{where}: the position {fields[1]!r} (second column) is not a number counted from 1")
+    checked(fields[0], fields[1], where)
     return fields
-
-
-def _lines(path: str | Path) -> Iterator[str]:
-    """The lines of a VCF, or of a BCF as text, without line ends; bytes that are no UTF-8 survive as surrogates."""
-    done = 0
-    try:
-        with (
-            _opened(path) as stream,
-            closing(_bcf(path, stream) if _peek(stream, b"BCF") else _decoded(stream)) as lines,
-        ):
-            for line in lines:
-                yield line
-                done += 1
-    except (EOFError, OSError, zlib.error) as error:
-        where = f" after line {done}" if done else ""
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} cannot be read{where} ({reason}); copy or make the file again") from None
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[BufferedReader]:
-    """The decompressed bytes of `path`, or of standard input for ``-``."""
-    with ExitStack() as stack:
-        raw = sys.stdin.buffer if str(path) == "-" else stack.enter_context(Path(path).open("rb"))
-        stream = cast("BufferedReader", raw)
-        if _peek(stream, b"\x1f\x8b"):
-            if not is_pipe(path):
-                _check_end(Path(path))
-            stream = stack.enter_context(BufferedReader(cast("RawIOBase", gzip.GzipFile(fileobj=stream))))
-        yield stream
-
-
-def _peek(stream: BufferedReader, magic: bytes) -> bool:
-    return stream.peek(len(magic))[: len(magic)] == magic
-
-
-def _check_end(path: Path) -> None:
-    """A bgzip file that was cut between two of its blocks looks whole to gzip; only the empty last block tells."""
-    with path.open("rb") as file:
-        if file.read(14)[12:] == b"BC" and file.seek(-len(_BGZF_END), os.SEEK_END) and file.read() != _BGZF_END:
-            raise InputError(f"{path} is cut off: bgzip's end mark is missing; copy or make it again")
-
-
-def _decoded(stream: BufferedReader) -> Generator[str]:
-    text = TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="\n")
-    try:
-        yield from (line.rstrip("\r\n") for line in text)
-    finally:
-        text.detach()
-
-
-def _bcf(path: str | Path, stream: BufferedReader) -> Generator[str]:
-    """Header lines and records of a BCF, as text. A pipe goes through a temporary file: its first bytes are read."""
-    with tempfile.NamedTemporaryFile(suffix=".bcf") as copy:
-        if is_pipe(path):
-            shutil.copyfileobj(stream, copy)
-            copy.flush()
-        with pysam.VariantFile(copy.name if is_pipe(path) else str(path)) as file:
-            yield from str(file.header).splitlines()
-            yield from (str(record).rstrip("\r\n") for record in file)
