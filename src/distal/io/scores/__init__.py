@@ -33,7 +33,10 @@ Scores on genes lie in the group ``genes``, an entry for each of the m pairs of 
 Texts have a fixed length (the longest one's); a column with a text above 256 bytes is of variable length instead, since
 one long allele would otherwise widen every row. float16 keeps three digits: what lies below 6e-5 loses more of them,
 what lies beyond 65,504 is written as 65,504. Root attributes say which model and genome made the file, the attribute
-``formula`` of a matrix says what it holds.
+``formula`` of a matrix says what it holds, ``derived_from`` of which other one it was made.
+
+Files that others published are read too: DeepMind's and Basenji's, which lack what we add, or have ``ref_allele`` only;
+Basenji's earliest have no ALT.
 """
 
 from distal.io.scores.blocks import (

@@ -30,6 +30,8 @@ from distal.io.scores.blocks import (
 from distal.tracks import Track, TrackTable
 
 _SCAN = 1 << 16
+_DENSE = 4
+"""Rows between those wanted are read too as long as they are not more than three each: a jump costs more than they."""
 _ABSENT = {"status": "scored", "alt": "."}
 """What stands for the columns that others' files may lack: they have scored rows only, the earliest no ALT."""
 _SPLIT = re.compile(r"(\d+)")
@@ -107,7 +109,9 @@ class Scores:
         if isinstance(where, slice):
             return self._read(where, np.arange(*where.indices(len(self))), scores)
         index, back = np.unique(where, return_inverse=True)
-        return self._read(together(index), index, scores).take(back.tolist())
+        if len(index) > 0 and index[-1] - index[0] < _DENSE * len(index):
+            return self.read(slice(index[0], index[-1] + 1), scores).take((where - index[0]).tolist())
+        return self._read(index, index, scores).take(back.tolist())
 
     def blocks(self, rows: int, scores: Sequence[str] | None = None) -> Iterator[Block]:
         """The whole file, `rows` rows at a time."""
