@@ -304,6 +304,19 @@ def test_a_finished_file_is_extended(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_files_of_others_are_extended(tmp_path: Path) -> None:
+    path = make(tmp_path / "x.h5")
+    with h5py.File(path, "r+") as file:
+        for name in ("status", "ref", "alt", "alt_allele"):
+            del file[name]
+    before = content(path)
+    with extended(path) as writer:
+        writer.derive(Derived("SAD_half", "float16", {}, "SAD", lambda block: block.values["SAD"] / 2))
+    after = content(path)
+    assert after.keys() == before.keys() | {"SAD_half"}
+    assert {name: after[name] for name in before} == before
+
+
 def test_an_extension_that_fails_changes_nothing(tmp_path: Path) -> None:
     path = make(tmp_path / "x.h5")
     before = path.read_bytes()
