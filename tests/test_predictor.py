@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice, repeat
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import numpy as np
@@ -300,3 +301,36 @@ def test_a_missing_gpu_is_the_users_affair(folder: Path) -> None:
 def test_devices_agree(folder: Path, codes: dna.Codes) -> None:
     here, there = load(str(folder)), load(str(folder), device="cuda")
     np.testing.assert_allclose(there(codes), here(codes), rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["enformer", "basenji2"])
+def test_a_predictor_goes_to_another_process_and_predicts_the_same(family: str) -> None:
+    predictor = builders.predictor(family)
+    codes = np.random.default_rng(0).integers(0, 5, (2, predictor.window.input_bp)).astype(np.uint8)
+    assert np.array_equal(predictor(codes), predictor(codes))
+    sent = bytes(ForkingPickler.dumps(predictor))
+    for _ in range(2):  # several workers open the same message
+        arrived = ForkingPickler.loads(sent)
+        assert np.array_equal(arrived(codes), predictor(codes))
+        assert (arrived.tracks, arrived.head, arrived.batch_size) == (predictor.tracks, predictor.head, 4)
+        assert not arrived.module.training
+
+
+def test_a_predictor_on_another_device_leaves_the_first_alone() -> None:
+    predictor = builders.predictor()
+    other = predictor.on("cpu")
+    codes = np.zeros((1, predictor.window.input_bp), dtype=np.uint8)
+    assert np.array_equal(other(codes), predictor(codes))
+    with torch.no_grad():
+        next(other.module.parameters()).zero_()
+    assert not np.array_equal(other(codes), predictor(codes))
+
+
+def test_the_members_of_an_average_are_shown() -> None:
+    predictor = builders.predictor()
+    codes = np.random.default_rng(0).integers(0, 4, (2, predictor.window.input_bp)).astype(np.uint8)
+    members: list[torch.Tensor] = []
+    mean = averaged(predictor, codes, True, (-1, 0, 1), each=members.append)
+    assert len(members) == 6
+    np.testing.assert_allclose(torch.stack(members).mean(0), mean, rtol=1e-5, atol=1e-6)
+    assert torch.equal(mean, averaged(predictor, codes, True, (-1, 0, 1)))

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby, islice, pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -81,6 +81,19 @@ class Predictor:
         """The same predictor with a copy of the module on another device (see `open_device`)."""
         place = open_device(device)
         return replace(self, module=deepcopy(self.module).to(place), device=place)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the weights as arrays: tensors go to other processes as handles that only one of them can open."""
+        weights = {name: tensor.numpy(force=True) for name, tensor in self.module.state_dict().items()}
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"module": weights}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        from distal.models import zoo
+
+        weights = {name: torch.from_numpy(np.array(array)) for name, array in state["module"].items()}
+        module = zoo.blank(state["spec"])
+        module.load_state_dict(weights, strict=True, assign=True)
+        self.__dict__.update(state | {"module": module.eval().to(state["device"])})
 
     def facts(self, genome: Genome) -> dict[str, str | int | float]:
         """What decides a prediction besides the sequence asked for, to be kept beside every result."""
