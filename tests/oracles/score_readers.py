@@ -1,6 +1,9 @@
 """Score files as others' programs open them: Basenji's interface to sad.h5 and Ensembl's VEP plugin for Enformer.
 
 Written from what those programs ask of a file (which keys, which types, which order), without our own readers.
+
+Sources: basenji/sad5.py and bin/basenji_sad_table.py of https://github.com/calico/basenji, Enformer.pm of
+https://github.com/Ensembl/VEP_plugins
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,16 +47,19 @@ def write_vep(path: Path, names: Sequence[str], blocks: Columns) -> int:
     and SAR, so they are the last two. Chromosomes are written with ``chr``, which the plugin takes off again. `blocks`
     is as for `write_tsv`; a row with NaN has no line, as the plugin knows no missing numbers. Returns the number of
     lines.
+
+    Source: `parse_data` in https://github.com/Ensembl/VEP_plugins/blob/main/Enformer.pm
     """
     if tuple(names[-2:]) != _VEP_LAST or any("SAD" in name for name in names[:-2]):
         raise ValueError(f"the columns {', '.join(names)} must end with SAD and SAR, and no other may contain SAD")
     header = ["##fileformat=VCFv4.3"]
     header += [f'##INFO=<ID={name},Number=1,Type=Float,Description="{_about(name)}">' for name in names]
     header.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO")
+    info = ";".join(f"{name}=%.6g" for name in names)
     lines = (
-        (row, (row.chrom, str(row.pos), row.name, row.ref, row.alt, ".", ".", _info(names, cells)))
+        (row, (row.chrom, str(row.pos), row.name, row.ref, row.alt, ".", ".", info % tuple(cells)))
         for row, cells in _in_order(((_with_chr(rows), values) for rows, values in blocks), path)
-        if not np.isnan(cells).any()
+        if not any(map(math.isnan, cells))
     )
     return _write(path, header, lines, _VCF)
 
@@ -66,10 +70,6 @@ def _with_chr(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
 
 def _about(name: str) -> str:
     return f"Score {name}, ALT against REF" if name in _VEP_LAST else "Component of the scores over all tracks"
-
-
-def _info(names: Sequence[str], cells: Sequence[float]) -> str:
-    return ";".join(f"{name}={_cell(cell)}" for name, cell in zip(names, cells, strict=True))
 
 
 def _cell(cell: Any) -> str:
