@@ -16,6 +16,7 @@ from tests import builders
 from tests.scoring import small
 
 from distal.cli import main
+from distal.cli.score_task import FORMATS
 from distal.io.fasta import Genome
 from distal.models import zoo
 from distal.scoring.components import Components
@@ -42,7 +43,7 @@ def run(model: Path, genome: Genome, capsys: pytest.CaptureFixture[str]) -> Any:
     """Run `distal score` with the small model and genome; returns exit code, stdout, stderr."""
 
     def score(*options: object) -> tuple[int, str, str]:
-        return call(capsys, "score", "--model", model, "--fasta", genome.path, *options)
+        return call(capsys, "score", "--model", model, "--fasta", genome.path, "--threads", 1, *options)
 
     return score
 
@@ -55,7 +56,7 @@ def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, 
 
 def test_every_format(run: Any, variants: Path, tmp_path: Path, genome: Genome) -> None:
     out = tmp_path / "out"
-    code, printed, _ = run("--vcf", variants, "--out", out, "--formats", "h5,parquet,tsv,vcf", "--rc", "--json")
+    code, printed, said = run("--vcf", variants, "--out", out, "--formats", ",".join(FORMATS), "--rc", "--json")
     assert code == 0
     result = json.loads(printed)
     assert result["n_in"] == sum(result["statuses"].values()) == 82
@@ -69,11 +70,16 @@ def test_every_format(run: Any, variants: Path, tmp_path: Path, genome: Genome) 
         "parquet/chr1.parquet",
         "parquet/chr2.parquet",
         "annotated.vcf.gz",
+        "vep.vcf.gz",
         "summary.json",
     ]
     assert all(Path(file).is_file() for file in result["files"])
+    assert re.findall(r"^\d.*", said, re.MULTILINE) == [
+        "1 unsupported_allele: symbolic, missing, other letters than A, C, G, T, or longer than half the model's output"
+    ]
     with h5py.File(out / "scores" / "chr1.h5") as file:
-        assert {"snp", "chr", "pos", "ref", "alt", "target_ids", "target_labels", "SAD", "SAR", "status"} == set(file)
+        published = {"snp", "chr", "pos", "ref", "alt", "target_ids", "target_labels", "SAD", "SAR"}
+        assert set(file) == published | {"ref_allele", "alt_allele", "status", "SAD_sd", "SAR_sd"}
         assert file["SAD"].dtype == "float16"
         assert file["target_ids"][:].tolist() == [b"cage+", b"cage-", b"dnase", b"atac", b"rna-", b"rna+"]
         assert file.attrs["command"].startswith("distal")
@@ -89,6 +95,9 @@ def test_every_format(run: Any, variants: Path, tmp_path: Path, genome: Genome) 
         (record,) = file.fetch("chr1", 12_344, 12_345)
         assert record.info["DISTAL_STATUS"] == ("scored", "unsupported_allele")
         assert record.info["DISTAL_PC1"][0] == pytest.approx(float(lines[0][5]), rel=1e-4)
+    with pysam.VariantFile(str(out / "vep.vcf.gz")) as file:
+        (record,) = file.fetch("chr1", 12_344, 12_345)
+        assert list(record.info) == [*(f"PC{i}" for i in range(1, 7)), "SAD", "SAR"]
     before = {path: path.read_bytes() for path in out.rglob("*.h5")}
     code, again, _ = run("--vcf", variants, "--out", out, "--rc", "--json")  # finds the scores of the first run
     assert code == 0
@@ -153,7 +162,7 @@ def test_components_made_elsewhere(
     with pysam.TabixFile(str(second / "pcs" / "chr1.tsv.gz")) as table:
         assert list(table.fetch()) == written
     for wrong, message in (
-        ((*options, "h5"), "--pcs is for the formats tsv and vcf"),
+        ((*options, "h5"), "--pcs is for the formats tsv, vcf and vep"),
         ((*options, "tsv", "--scores", "SAR"), "add SAD to --scores"),
         ((*options, "tsv", "--tracks", "assay=RNA"), "fitted on other tracks"),
     ):
@@ -184,8 +193,10 @@ def test_lookup(run: Any, variants: Path, tmp_path: Path, capsys: pytest.Capture
     assert printed.count("v79") == 6
     for wrong, message in (
         (("--id", "rs0"), "no variant rs0"),
-        (("--id", "v79", "--region", "chr1:1-2"), "either --id or --region"),
-        ((), "either --id or --region"),
+        (("--id", "v79", "--region", "chr1:1-2"), "give one of --id, --region and --variant"),
+        ((), "give one of --id, --region and --variant"),
+        (("--variant", "chr1:5"), "not understood"),
+        (("--variant", "chr1:12345:A>AAAA"), "no variant chr1:12345:A>AAAA"),
         (("--region", "chr1"), "not understood"),
         (("--id", "v79", "--tracks", "assay=CHIP"), "no track matches"),
     ):
@@ -203,9 +214,9 @@ def test_wrong_input_is_one_line_and_exit_code_2(run: Any, variants: Path, tmp_p
         (("--vcf", broken), f"{broken} line 84"),
         (("--vcf", tmp_path / "absent.vcf"), "absent.vcf"),
         (("--vcf", variants, "--formats", "h5,csv"), "format 'csv' is not known"),
-        (("--vcf", variants, "--scores", "SAM"), "score 'SAM' is not known; there are SAD, SAR"),
+        (("--vcf", variants, "--scores", "SAM"), "score 'SAM' is not known; there are SAD, SADR"),
         (("--vcf", variants, "--tracks", "assay=RNO"), "no track matches"),
-        (("--vcf", "-", "--formats", "vcf"), "annotating reads the VCF twice"),
+        (("--vcf", "-", "--formats", "vcf"), "the format vcf reads it twice"),
         (("--vcf", variants, "--pcs", variants), "cannot be read as components"),
     ):
         code, _, said = run(*options, "--out", out)

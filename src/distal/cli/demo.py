@@ -185,20 +185,19 @@ def _draw_alleles(model: str, folder: Path) -> None:
 
 
 def _both_alleles(predictor: Predictor, genome: Genome, variant: Variant) -> tuple[Tracks, Tracks]:
-    """REF's and ALT's signal over one window, both strands averaged, ALT on REF's bins."""
+    """REF's and ALT's signal over one window, both strands averaged, over the same bases."""
+    import numpy as np
+
     from distal.predictor import averaged
-    from distal.scoring.alleles import haplotypes
+    from distal.scoring.alleles import SCORED, Judged, haplotypes
     from distal.tracks import Tracks
 
-    pair = haplotypes(genome, predictor.window, variant)
+    pair = haplotypes(genome, predictor.window, Judged(SCORED, variant))
     table = predictor.tracks.select(SIGNAL)
-    ref, alt = (averaged(predictor, codes[None], True, channels=table.channels)[0] for codes in (pair.ref, pair.alt))
+    signal = averaged(predictor, np.stack(pair.sequences), True, channels=table.channels).cpu()
     place = predictor.window.output_of(pair.interval)
-    bin_bp = predictor.window.bin_bp
-    return (
-        Tracks(ref.cpu().numpy(), table, place, bin_bp),
-        Tracks(pair.realign(alt, ref).cpu().numpy(), table, place, bin_bp),
-    )
+    ref, alt = (Tracks(values.numpy(), table, place, predictor.window.bin_bp) for values in pair.compared(*signal))
+    return ref, alt
 
 
 # --- the demo's own data

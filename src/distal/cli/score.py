@@ -1,193 +1,206 @@
-"""`distal score`: a VCF into scores and what is made of them; knows options and file names, no model."""
+"""`distal score`: variants into scores, and what is said of them; knows options and sentences, no model."""
 
 from __future__ import annotations
 
+import shlex
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from distal.cli.console import SomeFailed, command_line, emit, progress, say
-from distal.cli.options import Shifts
+from distal.cli import formats
+from distal.cli.console import SomeFailed, command_line, duration, emit, progress, say
+from distal.cli.options import Fasta, Json
+from distal.cli.score_options import SCORES, Machine, Models, Output, Variants, What
+from distal.cli.score_task import Task
 from distal.errors import InputError
-from distal.files import is_pipe
 
 if TYPE_CHECKING:
-    from distal.scoring.components import Components
-    from distal.scoring.run import Summary
+    from distal.predictor import Predictor
+    from distal.scoring.estimate import Estimate
 
-FORMATS = ("h5", "parquet", "tsv", "vcf")
-FileOrStdin = Annotated[Path, Parameter(allow_leading_hyphen=True)]
-"""A path, or ``-``."""
+TOP = 5
+"""Tracks that are printed of each --variant."""
+SENTENCES = {
+    "ref_mismatch": "the genome has neither allele there; is this the build that the variants were called on?",
+    "ref_flipped": "the genome has ALT where the row says REF; --ref-mismatch swap scores it in the row's direction",
+    "out_of_range": "the genome lacks the contig, or it ends before the allele; --aliases gives contigs other names",
+    "unsupported_allele": "symbolic, missing, other letters than A, C, G, T, or longer than half the model's output",
+    "duplicate": "the allele of another row, scored once for all of them",
+    "failed": "the model's answer was not finite",
+}
+"""Why a row has another status than `scored`."""
+_SWAPPED = "the genome has ALT where the row says REF; scored in the row's direction"
 
 
 def score(
     *,
-    model: str,
-    fasta: Path,
-    vcf: FileOrStdin,
-    out: Path,
-    scores: str = "SAD,SAR",
-    tracks: str = "",
-    rc: bool = False,
-    shifts: Shifts = (0,),
-    formats: str = "h5,tsv",
-    pcs: Path | None = None,
-    head: str = "human",
-    precision: Literal["fp32", "bf16"] = "fp32",
-    dtype: Literal["float16", "float32"] = "float16",
-    batch_size: int = 4,
-    device: str = "cpu",
+    model: Models = (),
+    fasta: Fasta | None = None,
+    variants: Variants = Variants(),  # noqa: B008 (it is frozen)
+    what: What = What(),  # noqa: B008
+    output: Output = Output(),  # noqa: B008
+    machine: Machine = Machine(),  # noqa: B008
+    compare: tuple[Path, Path] | None = None,
     dry_run: bool = False,
-    json: bool = False,
+    json: Json = False,
 ) -> None:
-    """Score every variant of a VCF: what each ALT allele changes in each track.
+    """Score every variant of a file: what each ALT allele changes in each track.
 
     Each ALT allele is an own row with a status; those that cannot be scored (REF is not what the genome has, symbolic
-    alleles, ...) are kept, without scores. A run that was stopped goes on when the same command is given again.
+    alleles, ...) are kept, without scores, and counted. A run that was stopped goes on when the same command is given
+    again.
 
     Parameters
     ----------
-    model
-        A model's name (`distal models list`) or folder.
-    fasta
-        The genome that the variants were called on: .fa, .fa.gz (bgzip) or .2bit.
-    vcf
-        The variants: .vcf, .vcf.gz or .bcf; - reads standard input.
-    out
-        Folder for the results; made if need be.
-    scores
-        Names separated by commas: SAD, SAR, SADR, SAX, D1, D2, logD2, JS.
-    tracks
-        Which tracks, such as "assay=DNASE biosample~HepG2"; all when left out.
-    rc
-        Average both strands.
-    shifts
-        Average the sequence moved by so many bases, such as -1,0,1.
-    formats
-        Separated by commas. h5: scores/<chromosome>.h5, always written. tsv: principal components with a tabix index,
-        pcs/<chromosome>.tsv.gz. parquet: parquet/<chromosome>.parquet. vcf: annotated.vcf.gz with a tabix index.
-    pcs
-        Components fitted elsewhere (`distal pcs fit`) for tsv and vcf. Without it tsv fits them to this run's scores.
-    head
-        Which output head of the model: human, mouse ...
-    precision
-        fp32, or bf16: three digits, small effects drown; faster only where the hardware has it (`distal doctor`).
-    dtype
-        How scores are stored; float16 is what the published scores have.
-    batch_size
-        Windows that go through the model together; a variant has two.
-    device
-        cpu, cuda, cuda:1, mps.
+    compare
+        Instead of scoring: where two runs agree and where they don't. Two folders or score files, also DeepMind's and
+        Basenji's; --out is where the tables go, --scores and --tracks choose what is compared.
     dry_run
-        Only say how many variants would get which status.
-    json
-        Print JSON.
+        Only say how many variants would get which status and, going by a measurement of half a minute at most, how
+        much time, disk and memory the run would take.
     """
-    from distal.io import vcf as reader
-    from distal.io.fasta import Genome
-    from distal.predictor import load
-    from distal.scoring.variants import score_variants, tally
-
-    started = time.monotonic()
-    wanted = _formats(formats, vcf)
-    predictor, genome = load(model, head, device, precision, batch_size), Genome(fasta)
-    names = [name.strip() for name in scores.split(",")]
-    given = _given(pcs, wanted, predictor.tracks.select(tracks).names, names)
-    if dry_run:
-        statuses = tally(genome, predictor.window, reader.read(vcf))
-        emit({"n_in": sum(statuses.values()), "statuses": statuses}, json)
+    if compare is not None:
+        emit(_compared(*compare, output.out, what), json)
         return
-    count = None if is_pipe(vcf) else sum(1 for _ in reader.read(vcf))  # checks every line before any is scored
-    with progress("score", count, "variants") as advance:
-        arguments = (predictor, genome, reader.read(vcf), out, names, tracks, rc, shifts, dtype, command_line())
-        summary = score_variants(*arguments, advance)
-    files = [str(path) for path in _others(wanted, out, vcf, given, summary)]
-    result = {"n_in": summary.n_in, "statuses": dict(summary.statuses), "files": files, "out": str(out)}
-    emit({**result, "seconds": round(time.monotonic() - started, 2)}, json)
-    if failed := summary.statuses["failed"]:
-        raise SomeFailed(
-            f"{failed} of {summary.n_in} variants failed: the model's answer was not finite; see {files[0]}"
-        )
+    started = time.monotonic()
+    task = Task(model, fasta, variants, what, output, machine)
+    for note in task.check(writes=not dry_run):
+        say(f"score: {note}")
+    if dry_run:
+        emit(_of_each(task, lambda name, called: _estimated(task, called, json)), json)
+        return
+    with _folder(output.out) as out:
+        found = _of_each(task, lambda name, called: _scored(task, called, out / name if len(model) > 1 else out))
+        if len(model) > 1 and task.shard is None:
+            a, b = (out / name for name in task.folders)
+            found["agreement"] = _compared(a, b, out, what)
+        found["seconds"] = round(time.monotonic() - started, 2)
+    emit(found if json or "tracks" not in found else found["tracks"], json)
+    _check_failures(found)
 
 
-def _formats(text: str, vcf: Path) -> set[str]:
-    wanted = {name.strip() for name in text.split(",")}
-    if unknown := sorted(wanted - set(FORMATS)):
-        raise InputError(f"format {unknown[0]!r} is not known; there are {', '.join(FORMATS)}")
-    if "vcf" in wanted and is_pipe(vcf):
-        raise InputError(f"{vcf} is no file, and annotating reads the VCF twice; save it to a file or leave vcf out")
-    return wanted
+def _of_each(task: Task, function: Callable[[str, str], dict[str, Any]]) -> dict[str, Any]:
+    """What `function` gives for the model; for two, by name under `models`."""
+    found = {name: function(name, called) for name, called in task.folders.items()}
+    return {"models": found} if len(found) > 1 else next(iter(found.values()))
 
 
-def _given(pcs: Path | None, wanted: set[str], tracks: tuple[str, ...], scores: list[str]) -> Components | None:
-    """The components of `--pcs`, checked against what will be scored before anything is."""
-    from distal.scoring.components import Components
-
-    if pcs is None:
-        return None
-    if not wanted & {"tsv", "vcf"}:
-        raise InputError("--pcs is for the formats tsv and vcf; add one of them to --formats")
-    components = Components.load(pcs)
-    if components.score not in scores:
-        raise InputError(f"{pcs} turns {components.score} into components; add {components.score} to --scores")
-    if components.tracks != tracks:
-        raise InputError(f"{pcs} was fitted on other tracks than are scored here; choose those with --tracks")
-    return components
+@contextmanager
+def _folder(out: Path | None) -> Iterator[Path]:
+    """The folder for results; one that passes where none is asked for."""
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="distal-score-") as folder:
+        yield Path(folder)
 
 
-def _others(wanted: set[str], out: Path, vcf: Path, given: Components | None, summary: Summary) -> Iterator[Path]:
-    """Write what is made of the scores, and name every file."""
-    from distal.scoring.annotation import annotate
-    from distal.scoring.run import score_file
-
-    scores = [score_file(out, chrom) for chrom in summary.chromosomes]
-    yield from scores
-    components = given
-    if "tsv" in wanted and scores:
-        components = given or _fitted(out, summary)
-        if components is not None:
-            yield from component_files(out, components)
-    if "parquet" in wanted:
-        yield from _parquet(scores, out / "parquet")
-    if "vcf" in wanted:
-        annotate(vcf, out, summary.facts["formulas"], out / "annotated.vcf.gz", components)
-        yield out / "annotated.vcf.gz"
-    yield out / "summary.json"
+def _scored(task: Task, model: str, out: Path) -> dict[str, Any]:
+    """Score with one model, write the other formats, say what was not scored; returns what is printed."""
+    predictor = task.load(model)
+    with progress("score", task.count, "variants") as advance:
+        summary = task.score(predictor, out, advance)
+    if summary is None:
+        return _shard_done(task, predictor, out)
+    _say_why(task, summary.statuses)
+    found: dict[str, Any] = {"n_in": summary.n_in, "statuses": dict(summary.statuses)}
+    files = [str(path) for path in formats.write(out, task.formats, task.source, summary, task.components)]
+    if task.output.out is not None:
+        found |= {"files": files, "out": str(out)}
+    if task.variants.variant:
+        found["tracks"] = list(formats.top_tracks(out, summary, TOP))
+    return found
 
 
-def _fitted(out: Path, summary: Summary) -> Components | None:
-    """Components of this run's own scores, saved beside them; None, and said so, where there are too few."""
-    from distal.scoring.components import TooFewVariantsError, fit
-
-    scores = list(summary.facts["formulas"])
-    try:
-        components = fit([out], "SAD" if "SAD" in scores else scores[0])
-    except TooFewVariantsError as error:
-        say(f"score: no components are written: {error}")
-        return None
-    (out / "pcs").mkdir(exist_ok=True)
-    components.save(out / "pcs" / "components.safetensors")
-    return components
+def _say_why(task: Task, statuses: Mapping[str, int]) -> None:
+    """A line for each status of rows that have no scores of their own."""
+    sentences = SENTENCES | ({"ref_flipped": _SWAPPED} if task.variants.ref_mismatch == "swap" else {})
+    for status, sentence in sentences.items():
+        if count := statuses.get(status):
+            say(f"{count:,} {status}: {sentence}")
 
 
-def component_files(folder: Path, components: Components) -> list[Path]:
-    """Write the components of every chromosome of `folder` and name the files."""
-    from distal.scoring.components import write_tables
+def _shard_done(task: Task, predictor: Predictor, out: Path) -> dict[str, Any]:
+    """What is said when a shard is done: which parts are still missing, and which command merges all of them."""
+    merge = _without_shard(command_line())
+    found: dict[str, Any] = {"shard": task.machine.shard, "out": str(out), "merge": merge}
+    done = sum(1 for _ in (out / ".parts").glob("*.safetensors"))
+    if (out / "summary.json").is_file():
+        say(f"score: the run in {out} is finished and merged")
+        return found | {"parts_missing": 0}
+    if task.count is None:
+        say(f"score: shard {task.machine.shard} is done. When all are, this merges them: {merge}")
+        return found | {"parts_done": done}
+    missing = -(-task.count // task.recipe(predictor).part_rows) - done
+    waits = f"{missing} parts of other shards are missing. When they are done" if missing else "So are all others. Now"
+    say(f"score: shard {task.machine.shard} is done. {waits}, this merges all: {merge}")
+    return found | {"parts_done": done, "parts_missing": missing}
 
-    return [folder / "pcs" / f"{chrom}.tsv.gz" for chrom in write_tables(folder, components)]
+
+def _without_shard(command: str) -> str:
+    """The same command line without ``--shard``."""
+    words = shlex.split(command)
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if "--shard" not in (before, word) and not word.startswith("--shard=")
+    ]
+    return shlex.join(kept)
 
 
-def _parquet(scores: list[Path], folder: Path) -> Iterator[Path]:
-    from distal.io.score_tables import write_parquet
-    from distal.io.scores import Scores
+def _check_failures(found: Mapping[str, Any]) -> None:
+    for one in found.get("models", {"": found}).values():
+        if failed := one.get("statuses", {}).get("failed"):
+            where = f"; see {one['files'][0]}" if "files" in one else ""
+            raise SomeFailed(f"{failed} of {one['n_in']} variants failed: the model's answer was not finite{where}")
 
-    folder.mkdir(exist_ok=True)
-    for path in scores:
-        with Scores(path) as opened:
-            rows = max(1, (1 << 20) // len(opened.table))
-            target = folder / f"{path.stem}.parquet"
-            write_parquet(target, opened.table, opened.scores, opened.blocks(rows))
-        yield target
+
+def _compared(a: Path, b: Path, out: Path | None, what: What) -> dict[str, Any]:
+    """Compare two sets of scores and write the tables."""
+    from distal.scoring.compare import compare
+
+    if out is None:
+        raise InputError("give a folder for the tables of the comparison: --out")
+    asked = "" if what.scores == SCORES else what.scores.split(",")[0].strip()
+    with progress("compare", None, "variants") as advance:
+        agreement = compare(a, b, out, asked, what.tracks, advance)
+    files = [str(out / name) for name in ("agreement.tsv.gz", "tracks.tsv", "agreement.json")]
+    return {**asdict(agreement), "files": files}
+
+
+def _estimated(task: Task, model: str, json: bool) -> dict[str, Any]:
+    """What a run would take, as numbers or in words."""
+    estimate = task.estimate(task.load(model))
+    _say_why(task, estimate.statuses)
+    return asdict(estimate) if json else _in_words(estimate)
+
+
+def _in_words(estimate: Estimate) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "n_in": estimate.n_in,
+        "statuses": dict(estimate.statuses),
+        "to score": f"{estimate.n_to_score:,} variants, {estimate.windows:,} windows",
+        "disk": f"{_bytes(estimate.disk_bytes)}, {_bytes(estimate.disk_most_bytes)} while it is being merged",
+    }
+    if not estimate.n_to_score:
+        return found
+    asked = f"--precision {estimate.precision} --batch-size {estimate.batch_size}"
+    better = f"--precision {estimate.recommended_precision} --batch-size {estimate.recommended_batch_size}"
+    gpu = f", {_bytes(estimate.gpu_memory_bytes)} of the GPU's" if estimate.gpu_memory_bytes else ""
+    each = "" if estimate.processes == 1 else f" each of {estimate.processes} processes"
+    return {
+        **found,
+        "time": f"about {duration(estimate.seconds)}{each} with {asked}",
+        "recommended": f"{better}: about {duration(estimate.recommended_seconds)}",
+        "memory": f"{_bytes(estimate.memory_bytes)}{gpu}, each process",
+    }
+
+
+def _bytes(count: int) -> str:
+    """``12 kB``, ``3.4 MB``, ``56 GB``."""
+    scale, unit = (1e9, "GB") if count >= 1e9 else (1e6, "MB") if count >= 1e6 else (1e3, "kB")
+    return f"{count / scale:.1f} {unit}" if count < 10 * scale else f"{count / scale:,.0f} {unit}"
