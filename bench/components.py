@@ -14,7 +14,8 @@ from statistics import median
 import numpy as np
 
 from distal.io.scores import Block, Layout, ScoreRow, Scores, text_widths, write
-from distal.scoring.components import BLOCK_ROWS, fit
+from distal.scoring.components import fit
+from distal.scoring.stack import BLOCK_ROWS
 from distal.tracks import Track, TrackTable
 
 VARIANTS, TRACKS, COMPONENTS, PAIRS = 20_000, 1_000, 20, 5

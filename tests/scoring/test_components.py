@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from distal.errors import InputError
 from distal.io.scores import Block, Layout, ScoreRow, text_widths, write
-from distal.scoring import components as module
+from distal.scoring import stack
 from distal.scoring.components import Components, Scaling, TooFewVariantsError, fit, write_tables
 from distal.tracks import Track, TrackTable
 
@@ -45,7 +45,7 @@ def test_the_pipeline_of_scikit_learn(tmp_path: Path, monkeypatch: pytest.Monkey
     decomposition = pytest.importorskip("sklearn.decomposition")
     preprocessing = pytest.importorskip("sklearn.preprocessing")
     pipeline = pytest.importorskip("sklearn.pipeline")
-    monkeypatch.setattr(module, "BLOCK_ROWS", 97)
+    monkeypatch.setattr(stack, "BLOCK_ROWS", 97)
     values = scores()
     folder(tmp_path / "a", values[:400])
     folder(tmp_path / "b", values[400:], "chr2")

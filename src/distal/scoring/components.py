@@ -17,9 +17,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +31,12 @@ from distal.io.score_tables import write_tsv
 from distal.io.scores import Matrix, ScoreRow, Scores, files
 from distal.quantiles import Blocks, column_quantiles
 from distal.scoring.moments import Moments, Units
+from distal.scoring.stack import BLOCK_ROWS, Stack, stacked
 
 Array = NDArray[np.float64]
 
 PUBLISHED = 20
 """How many components DeepMind published."""
-BLOCK_ROWS = 4096
-"""Rows of a file whose products are summed at once: a fixed grid, so that the sums are always the same."""
 _FORMAT = "distal-components-2"
 
 
@@ -163,10 +160,9 @@ def fit(paths: Sequence[str | Path], score: str = "SAD", n: int = PUBLISHED) -> 
     """
     if n < 1:
         raise InputError(f"{n} components cannot be fitted; ask for at least one")
-    with ExitStack() as stack:
-        opened = [stack.enter_context(Scores(file)) for path in paths for file in files(path)]
-        data = _Data(opened, score)
-        k = min(n, len(data.table))
+    with stacked(paths) as stack:
+        data = _Data(stack, score)
+        k = min(n, len(stack.table))
         if data.variants <= k:
             raise TooFewVariantsError(
                 f"{data.variants} scored variants are too few for {k} components; {k + 1} are needed, and hundreds "
@@ -178,17 +174,11 @@ def fit(paths: Sequence[str | Path], score: str = "SAD", n: int = PUBLISHED) -> 
 class _Data:
     """One score of several files as a single matrix [variants, tracks] that is never in memory as a whole."""
 
-    def __init__(self, opened: Sequence[Scores], score: str) -> None:
-        self._opened = opened
+    def __init__(self, stack: Stack, score: str) -> None:
+        self._stack = stack
         self._score = score
-        self.table = opened[0].table
-        for scores in opened[1:]:
-            if scores.table.names != self.table.names:
-                raise InputError(f"{scores.path} has other tracks than {opened[0].path}; fit to files of one kind")
-        types = [matrix.dtype for scores in opened for matrix in islice(scores.matrices(score, rows=1), 1)]
-        self._dtype = np.result_type(np.float16, *types)
         self.variants = 0
-        self._low, self._high = np.full(len(self.table), np.inf), np.full(len(self.table), -np.inf)
+        self._low, self._high = np.full(len(stack.table), np.inf), np.full(len(stack.table), -np.inf)
         for block in self._blocks():
             self.variants += len(block)
             np.minimum(self._low, block.min(axis=0, initial=np.inf), out=self._low)
@@ -196,25 +186,23 @@ class _Data:
 
     def _blocks(self, columns: slice = slice(None)) -> Iterator[Matrix]:
         """Some columns of the rows that are finite in all columns, those of a cell of the grid at a time."""
-        for scores in self._opened:
-            for block in scores.matrices(self._score, rows=BLOCK_ROWS):
-                finite = np.isfinite(block).all(axis=1)
-                kept = block if finite.all() else block[finite]
-                yield kept[:, columns].astype(self._dtype, copy=False)
+        for block in self._stack.matrices(self._score):
+            finite = np.isfinite(block).all(axis=1)
+            yield (block if finite.all() else block[finite])[:, columns]
 
     def fit(self, k: int) -> Components:
         """The leading `k` components."""
-        first = Scaling.of(self._blocks, len(self.table))
+        table = self._stack.table
+        first = Scaling.of(self._blocks, len(table))
         limits = np.abs(first(np.stack([self._low, self._high]))).max(axis=0)
-        units = Units(limits, self.variants)
-        moments = Moments.of((first(block) for block in self._blocks()), units)
+        moments = Moments.of((first(block) for block in self._blocks()), Units(limits, self.variants))
         gram, means = moments.gram, moments.means
         vectors = _leading(gram, k)
         variance = ((vectors @ gram) * vectors).sum(axis=1) / self.variants - (vectors @ means) ** 2
         second = _spread((first(block) @ vectors.T for block in self._blocks()), k)
-        labels = tuple(track.description for track in self.table)
+        labels = tuple(track.description for track in table)
         total = float(moments.variances.sum())
-        return Components(self._score, self.table.names, labels, first, vectors, variance, total, second, self.variants)
+        return Components(self._score, table.names, labels, first, vectors, variance, total, second, self.variants)
 
 
 def _spread(blocks: Iterable[Array], k: int) -> Scaling:
