@@ -153,6 +153,12 @@ def test_scores_per_gene(predictor: Predictor, genome: Genome, tmp_path: Path) -
     assert np.array_equal(found.values["SAD_gene"][:2], found.values["SAD_gene"][2:])
     with pytest.raises(InputError, match="--genes"):
         score_variants(predictor, genome, small.rows(*alleles), tmp_path / "no", names)
+    alone = tmp_path / "alone"  # the third variant has no score at all then
+    score_variants(predictor, genome, small.rows(*alleles), alone, ("SAD_gene",), dtype="float32", genes=genes)
+    with Scores(alone / "scores" / "chr1.h5") as opened:
+        only = opened.read(slice(None)).genes
+    assert only is not None
+    assert np.array_equal(only.values["SAD_gene"], found.values["SAD_gene"])
 
 
 def test_no_change_scores_exactly_zero(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:

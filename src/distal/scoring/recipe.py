@@ -250,7 +250,8 @@ class _Plan:
 
     def __call__(self, ref: Tensor, alt: Tensor) -> Tensor:
         """REF and ALT float[bins, tracks] to float64 [steps, tracks]."""
-        return torch.stack([scorer(ref, alt, bins) for scorer, bins in self.steps])
+        none = ref.new_empty((0, ref.shape[1]), dtype=torch.float64)  # only scores per gene, and no gene is near
+        return torch.cat([none, *(scorer(ref, alt, bins)[None] for scorer, bins in self.steps)])
 
     def answer(self, numbers: Sequence[Tensor]) -> Answer:
         """From the scores, and their spreads if there are any, each [steps, tracks]."""

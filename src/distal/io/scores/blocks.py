@@ -109,7 +109,12 @@ class Derived:
 
 def text_widths(rows: Sequence[ScoreRow]) -> dict[str, int]:
     """Longest text in bytes of each text field."""
-    return {name: max((len(encoded(getattr(row, name))) for row in rows), default=0) for name in TEXTS.values()}
+    columns = dict(zip(ScoreRow._fields, zip(*rows, strict=True), strict=True)) if rows else {}
+    return {name: max(map(_width, set(columns.get(name, ()))), default=0) for name in TEXTS.values()}
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else len(encoded(text))
 
 
 def clipped(values: NDArray[Any], dtype: str) -> Matrix:

@@ -206,4 +206,7 @@ def _text_type(width: int) -> Any:
 
 
 def _texts(texts: Sequence[str]) -> NDArray[Any]:
-    return np.array([encoded(text) for text in texts], dtype="S" if texts else "S1")
+    try:
+        return np.array(texts, dtype="S" if texts else "S1")
+    except UnicodeEncodeError:  # numpy takes ASCII only
+        return np.array([encoded(text) for text in texts])
