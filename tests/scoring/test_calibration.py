@@ -129,7 +129,10 @@ def test_what_the_file_says(tmp_path: Path, genes: Genes) -> None:
     assert json.loads(attributes["compared_with_all"]) == ["<1 kb"]
     assert json.loads(attributes["cap"])["<1 kb"] == 1000 / 1001
     assert attributes["null"] == "common"
-    assert "TSS" in attributes["strata"]
+    assert attributes["strata"] == "distance to the nearest TSS in the annotation of the null"
+    (tmp_path / "more.bed").write_text(f"chr1\t{TSS}\t{TSS + 1}\tone\t0\t+\n")
+    (other,) = null.derived(Genes.read(tmp_path / "more.bed"), ["SAD"])
+    assert other.attributes["strata"] == "distance to the nearest TSS in another annotation"
     everyone = build([tmp_path / "null"], ["SAD"], None, "common")
     apply(folder(tmp_path / "plain", scores(20, 1), places(20)), everyone, None, ["SAD"])
     np.testing.assert_array_equal(quantiles(path)[[0, 1, 10, 11]], quantiles(tmp_path / "plain")[[0, 1, 10, 11]])

@@ -10,6 +10,7 @@ import pysam
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from distal.engine import LocalEngine
 from distal.errors import InputError
 from distal.io.scores import Block, Layout, ScoreRow, text_widths, write
 from distal.scoring import stack
@@ -179,3 +180,12 @@ def test_files_of_both_types_together(tmp_path: Path) -> None:
     ]
     for fitted in (fit(halves), fit(halves[::-1])):
         np.testing.assert_allclose(fitted.vectors, fit([tmp_path / "wide"]).vectors, atol=1e-9)
+
+
+def test_workers_find_the_same(tmp_path: Path) -> None:
+    values = scores()
+    for i, part in enumerate(np.split(values, 7)):
+        folder(tmp_path, part, f"chr{i}")
+    alone, shared = fit([tmp_path], n=4), fit([tmp_path], n=4, engine=LocalEngine(2))
+    np.testing.assert_allclose(shared.vectors, alone.vectors, rtol=1e-9)  # to the last bit with as many BLAS threads
+    np.testing.assert_allclose(shared.variance, alone.variance, rtol=1e-12)

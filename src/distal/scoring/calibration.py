@@ -7,7 +7,8 @@ absolute size (half of those that equal it included), at most n / (n + 1). It is
 Variants near a promoter have larger scores. With an annotation the null is divided into strata by the distance to the
 nearest TSS, and a variant is compared with those at its own distance; a stratum of fewer than `SMALLEST` variants is
 not kept, and all variants take its place. What the null keeps of a distribution, and what that costs in precision,
-stands in `reference`.
+stands in `reference`: for 5,313 tracks in five strata of a million variants together 19 MB a score, or 37 MB where the
+scores are float32.
 """
 
 from __future__ import annotations
@@ -72,13 +73,19 @@ class Null:
         attributes = {
             "formula": f"sign({score}) x share of the null with a smaller |{score}| in the same track and stratum",
             "null": self.name,
-            "strata": "distance to the nearest TSS" if genes is not None else "none",
+            "strata": self._stratified_by(genes),
             "variants": json.dumps({label: reference.size for label, reference in chosen.items()}),
             "compared_with_all": json.dumps([label for label in chosen if label not in kept]),
             "cap": json.dumps({label: reference.cap for label, reference in chosen.items()}),
         }
         function = _Quantile(score, tuple(chosen.values()), genes)
         return Derived(f"{score}_quantile", "float32", attributes, score, function)
+
+    def _stratified_by(self, genes: Genes | None) -> str:
+        if genes is None:
+            return "none"
+        same = genes.digest() == self.genes
+        return f"distance to the nearest TSS in {'the annotation of the null' if same else 'another annotation'}"
 
     def check(self, tracks: Sequence[str], where: str | Path) -> None:
         """Raise `InputError` where `where` has other tracks than the null."""

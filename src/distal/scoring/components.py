@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from distal.engine import Engine, LocalEngine
 from distal.errors import InputError
 from distal.files import replacing
 from distal.io.score_tables import write_tsv
@@ -152,57 +154,68 @@ class TooFewVariantsError(InputError):
     """There are not enough scored variants to fit the components asked for."""
 
 
-def fit(paths: Sequence[str | Path], score: str = "SAD", n: int = PUBLISHED) -> Components:
+def fit(
+    paths: Sequence[str | Path], score: str = "SAD", n: int = PUBLISHED, engine: Engine | None = None
+) -> Components:
     """Fit `n` components (at most as many as there are tracks) to one score of all files in `paths`.
 
     `paths` are score files or folders of them, with the same tracks. Rows with a score that is not finite are left
-    out. Raises `TooFewVariantsError` where no more variants than components remain.
+    out. The workers of `engine` (this process when None) sum the products, each of some files, which they must see
+    under the same paths. Raises `TooFewVariantsError` where no more variants than components remain.
     """
     if n < 1:
         raise InputError(f"{n} components cannot be fitted; ask for at least one")
     with stacked(paths) as stack:
-        data = _Data(stack, score)
+        variants, low, high = _extent(stack, score)
         k = min(n, len(stack.table))
-        if data.variants <= k:
+        if variants <= k:
             raise TooFewVariantsError(
-                f"{data.variants} scored variants are too few for {k} components; {k + 1} are needed, and hundreds "
+                f"{variants} scored variants are too few for {k} components; {k + 1} are needed, and hundreds "
                 "are better: fit to more scores, ask for fewer components, or use a transform fitted elsewhere (--pcs)"
             )
-        return data.fit(k)
+        first = Scaling.of(partial(stack.finite, score), len(stack.table))
+        units = Units(np.abs(first(np.stack([low, high]))).max(axis=0), variants)
+        summed = (engine or LocalEngine()).map(_Summing(score, first, units), stack.paths)
+        moments = reduce(Moments.__add__, (moments for _, moments in summed))
+        return _fitted(stack, score, first, moments, k)
 
 
-class _Data:
-    """One score of several files as a single matrix [variants, tracks] that is never in memory as a whole."""
+def _extent(stack: Stack, score: str) -> tuple[int, Array, Array]:
+    """How many rows there are, and the smallest and largest score of each track."""
+    variants = 0
+    low, high = np.full(len(stack.table), np.inf), np.full(len(stack.table), -np.inf)
+    for block in stack.finite(score):
+        variants += len(block)
+        np.minimum(low, block.min(axis=0, initial=np.inf), out=low)
+        np.maximum(high, block.max(axis=0, initial=-np.inf), out=high)
+    return variants, low, high
 
-    def __init__(self, stack: Stack, score: str) -> None:
-        self._stack = stack
-        self._score = score
-        self.variants = 0
-        self._low, self._high = np.full(len(stack.table), np.inf), np.full(len(stack.table), -np.inf)
-        for block in self._blocks():
-            self.variants += len(block)
-            np.minimum(self._low, block.min(axis=0, initial=np.inf), out=self._low)
-            np.maximum(self._high, block.max(axis=0, initial=-np.inf), out=self._high)
 
-    def _blocks(self, columns: slice = slice(None)) -> Iterator[Matrix]:
-        """Some columns of the rows that are finite in all columns, those of a cell of the grid at a time."""
-        for block in self._stack.matrices(self._score):
-            finite = np.isfinite(block).all(axis=1)
-            yield (block if finite.all() else block[finite])[:, columns]
+@dataclass(frozen=True)
+class _Summing:
+    """What a worker does: the moments of a file's scaled scores."""
 
-    def fit(self, k: int) -> Components:
-        """The leading `k` components."""
-        table = self._stack.table
-        first = Scaling.of(self._blocks, len(table))
-        limits = np.abs(first(np.stack([self._low, self._high]))).max(axis=0)
-        moments = Moments.of((first(block) for block in self._blocks()), Units(limits, self.variants))
-        gram, means = moments.gram, moments.means
-        vectors = _leading(gram, k)
-        variance = ((vectors @ gram) * vectors).sum(axis=1) / self.variants - (vectors @ means) ** 2
-        second = _spread((first(block) @ vectors.T for block in self._blocks()), k)
-        labels = tuple(track.description for track in table)
-        total = float(moments.variances.sum())
-        return Components(self._score, table.names, labels, first, vectors, variance, total, second, self.variants)
+    score: str
+    first: Scaling
+    units: Units
+
+    def __call__(self, worker: int) -> Callable[[Path], Moments]:
+        return self._moments
+
+    def _moments(self, path: Path) -> Moments:
+        with stacked([path]) as stack:
+            return Moments.of((self.first(block) for block in stack.finite(self.score)), self.units)
+
+
+def _fitted(stack: Stack, score: str, first: Scaling, moments: Moments, k: int) -> Components:
+    """The leading `k` components, once the products are summed."""
+    gram, n = moments.gram, moments.variants
+    vectors = _leading(gram, k)
+    variance = ((vectors @ gram) * vectors).sum(axis=1) / n - (vectors @ moments.means) ** 2
+    second = _spread((first(block) @ vectors.T for block in stack.finite(score)), k)
+    labels = tuple(track.description for track in stack.table)
+    total = float(moments.variances.sum())
+    return Components(score, stack.table.names, labels, first, vectors, variance, total, second, n)
 
 
 def _spread(blocks: Iterable[Array], k: int) -> Scaling:

@@ -67,7 +67,7 @@ class Moments:
     @property
     def variants(self) -> int:
         """How many rows were summed."""
-        return round(int(self.totals[-1, -1]) / self.units.scales[-1] ** 2)
+        return round(float(self.totals[-1, -1]) / float(self.units.scales[-1]) ** 2)
 
     @property
     def gram(self) -> Array:

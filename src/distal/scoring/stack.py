@@ -25,6 +25,11 @@ class Stack:
         self._opened = opened
 
     @property
+    def paths(self) -> list[Path]:
+        """The files."""
+        return [scores.path for scores in self._opened]
+
+    @property
     def table(self) -> TrackTable:
         """The tracks."""
         return self._opened[0].table
@@ -40,6 +45,12 @@ class Stack:
         for scores in self._opened:
             for matrix in scores.matrices(score, columns, BLOCK_ROWS):
                 yield matrix.astype(dtype, copy=False)
+
+    def finite(self, score: str, columns: slice = slice(None)) -> Iterator[Matrix]:
+        """As `matrices`, without the rows that have a score that is not finite in any column of the file."""
+        for matrix in self.matrices(score):
+            kept = np.isfinite(matrix).all(axis=1)
+            yield (matrix if kept.all() else matrix[kept])[:, columns]
 
     def rows(self) -> Iterator[Sequence[ScoreRow]]:
         """The rows of the same cells."""
