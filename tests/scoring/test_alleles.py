@@ -238,9 +238,9 @@ class Local:
 
     def _bins(self, codes: dna.Codes) -> NDArray[np.float64]:
         around = np.lib.stride_tricks.sliding_window_view(np.pad(codes.astype(int), 2, constant_values=dna.N), 5)
-        per_base = self.table[around @ 5 ** np.arange(5)]
-        crop = self.window.crop_bp
-        return per_base[crop : crop + self.window.output_bp].reshape(self.window.bins, -1, 3).sum(1)
+        per_base = self.table[around @ 5 ** np.arange(5)][self.window.crop_bp :][: self.window.output_bp]
+        per_bin: NDArray[np.float64] = per_base.reshape(self.window.bins, -1, 3).sum(1)
+        return per_bin
 
 
 @settings(max_examples=200)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -123,13 +123,20 @@ def _gff3(rows: Iterable[Row]) -> Iterator[Feature]:
 def _told(child: _Child, genes: dict[str, tuple[str, str]], parents: dict[str, str]) -> Iterator[Feature]:
     """An exon once for each of its transcripts, a gene's child as a transcript; nothing where no gene is above it."""
     for parent in child.parents:
-        above = parent
-        while above in parents and above not in genes:
-            above = parents[above]
+        above = _highest(parent, parents)
         if above in genes and child.kind == "exon":
             yield Feature("exon", child.interval, *genes[above], "" if parent == above else parent)
         elif parent in genes:
             yield Feature("transcript", child.interval, *genes[parent], child.id)
+
+
+def _highest(id: str, parents: dict[str, str]) -> str:
+    """The last of a row's ancestors that the file has; a row that is its own ancestor ends where it began."""
+    passed = set()
+    while id in parents and id not in passed:
+        passed.add(id)
+        id = parents[id]
+    return id
 
 
 def _bed(rows: Iterable[Row]) -> Iterator[Feature]:
@@ -138,9 +145,9 @@ def _bed(rows: Iterable[Row]) -> Iterator[Feature]:
             raise InputError(f"{where}: a BED file of genes has whole numbers in columns 2 and 3, and the strand in 6")
         start, end = int(columns[1]), int(columns[2])
         if len(columns) == 12:
-            yield from _blocks(where, columns, _stranded(where, columns[0], start, end, columns[5]))
+            yield from _blocks(where, columns, _placed(where, Interval, columns[0], start, end, columns[5]))
         elif end > 0 and end - start in (0, 1):
-            tss = _stranded(where, columns[0], end - 1, end, columns[5])
+            tss = _placed(where, Interval.from_one_based, columns[0], end, end, columns[5])
             yield Feature("transcript", tss, columns[6] if len(columns) == 7 else columns[3], "", columns[3])
         else:
             raise InputError(
@@ -157,7 +164,7 @@ def _blocks(where: str, columns: list[str], whole: Interval) -> Iterator[Feature
     yield Feature("transcript", whole, name, "", name)
     for size, offset in zip(map(int, sizes), map(int, offsets), strict=True):
         start = whole.start + offset
-        yield Feature("exon", _stranded(where, whole.chrom, start, start + size, whole.strand), name, "", name)
+        yield Feature("exon", Interval(whole.chrom, start, start + size, whole.strand), name, "", name)
 
 
 def _kind(where: str, columns: list[str]) -> str:
@@ -168,15 +175,16 @@ def _kind(where: str, columns: list[str]) -> str:
 
 def _interval(where: str, columns: list[str]) -> Interval:
     """Of a row of a GTF or GFF3."""
-    interval = Interval.from_one_based(columns[0], int(columns[3]), int(columns[4]))
-    return _stranded(where, interval.chrom, interval.start, interval.end, columns[6])
+    return _placed(where, Interval.from_one_based, columns[0], int(columns[3]), int(columns[4]), columns[6])
 
 
-def _stranded(where: str, chrom: str, start: int, end: int, strand: str) -> Interval:
+def _placed(
+    where: str, make: Callable[[str, int, int, str], Interval], chrom: str, start: int, end: int, strand: str
+) -> Interval:
     if strand not in ("+", "-"):
         raise InputError(f"{where}: strand {strand!r} is neither + nor -, so where the gene starts is not known")
     try:
-        return Interval(chrom, start, end, strand)
+        return make(chrom, start, end, strand)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

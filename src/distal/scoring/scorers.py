@@ -186,7 +186,11 @@ class Centre:
     @property
     def formula(self) -> str:
         """What B is."""
-        return f"the bins that share a base with the {self.bp} bp centred on the variant"
+        before, behind = self.bp // 2, (self.bp - 1) // 2
+        return (
+            f"the bins that share a base with [m - {before}, m + {behind}], m = POS + floor(length of REF / 2) of the "
+            "variant as it is normalised"
+        )
 
     def bins(self, window: Window, output: Interval, variant: Variant) -> Bins | None:
         """bool[bins]: those that share a base with the `bp` bases centred on the middle of REF."""
