@@ -160,7 +160,7 @@ def check_report(report: dict) -> None:  # type: ignore[type-arg]
     assert set(report["weights_sha256"]) == set(report["models"]) == set(demo.MODELS)
     for found in report["models"].values():
         assert found["n_in"] == sum(found["statuses"].values()) == 70
-        assert found["statuses"]["scored"] == 70
+        assert (found["statuses"]["scored"], found["statuses"]["duplicate"]) == (69, 1)  # one deletion, written twice
         assert set(found["pearson_predicted_measured"]) == {"DNASE", "CAGE"}
         assert all(-1 <= r <= 1 for r in found["pearson_predicted_measured"].values())
         assert len(found["effects"]) == 6

@@ -37,9 +37,13 @@ VERBS = {
     "models fetch": "Download a published model's files; resumes and verifies.",
     "models import": "Convert published weights into a folder that distal reads.",
     "predict": "Predict tracks over regions: bigWig, HDF5 or npz.",
-    "score": "Score every variant of a VCF.",
+    "score": "Score every variant of a file, or compare two sets of scores.",
     "pcs fit": "Fit principal components to scores.",
     "pcs apply": "Turn scores into principal components.",
+    "pcs info": "What components are made of: explained variance, the tracks that weigh most.",
+    "calibrate build": "Make a null of the scores of common variants.",
+    "calibrate apply": "Write each score's place in a null beside it.",
+    "calibrate info": "What a null is made of.",
     "lookup": "Look up variants in scores that were written before.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
@@ -50,6 +54,7 @@ VERBS = {
 GROUPS = {
     "models": "List, describe, download and import models.",
     "pcs": "Principal components of variant scores.",
+    "calibrate": "How large a score is among those of common variants.",
     "eval": "Measure models on held-out data.",
 }
 _FUNCTIONS = {"models list": "list_models", "models import": "import_weights"}

@@ -81,7 +81,7 @@ def _one_model(name: str, folder: Path) -> dict[str, Any]:
     """Every step for one model; returns what the report says of it."""
     folder.mkdir(exist_ok=True)
     steps = _Steps(["--model", name, "--fasta", str(FASTA), "--batch-size", "2"])
-    scored = steps.run("score", vcf=VCF, out=folder, formats="h5,parquet,tsv,vcf", rc=True)
+    scored = steps.run("score", vcf=VCF, out=folder, formats="h5,parquet,tsv,vcf,vep", rc=True)
     steps.run("predict", regions=LOCUS, tracks=SIGNAL, out=folder / "locus.bw", rc=True)
     steps.run("predict", regions=LOCUS, tracks=READ, out=folder / "locus.h5", rc=True)
     steps.run("ism", region=PROMOTER, tracks=READ, out=folder / "promoter.h5")
@@ -296,6 +296,7 @@ CAPTIONS = {
     "pcs/chr20.tsv.gz": "principal components of the SADs, tabix-indexed",
     "parquet/chr20.parquet": "the scores as a long table",
     "annotated.vcf.gz": "the VCF with status, scores and components",
+    "vep.vcf.gz": "the scores for the Enformer plugin of Ensembl's VEP",
     "locus.bw": "predicted DNase signal of HepG2, for a browser",
     "locus.png": "that and other tracks, drawn",
     "alleles.png": f"REF and ALT of {SHOWN}",
@@ -344,7 +345,7 @@ def _agreement(models: Mapping[str, Mapping[str, Any]]) -> Table:
     columns = ("model", "variants scored", "time", "r, DNASE", "r, CAGE")
     table = _table("Pearson r of predicted with measured effects in the promoter", *columns)
     for name, found in models.items():
-        scored = f"{found['statuses']['scored']} of {found['n_in']}"
+        scored = f"{found['statuses']['scored'] + found['statuses']['duplicate']} of {found['n_in']}"
         values = (f"{found['pearson_predicted_measured'][assay]:+.3f}" for assay in ("DNASE", "CAGE"))
         table.add_row(name, scored, duration(sum(found["seconds"].values())), *values)
     return table

@@ -120,7 +120,7 @@ class Machine:
     workers
         Processes that share the work; with --device cuda the first uses cuda:0, the second cuda:1 ...
     threads
-        Threads of each worker on CPUs; the cores shared out among the workers when left out.
+        Threads of each worker on CPUs; when left out OMP_NUM_THREADS, or else the cores shared out among the workers.
     address
         A Ray cluster, such as 10.0.0.5:6379 or auto.
     shard

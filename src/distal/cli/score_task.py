@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from distal.io.variants import Source
     from distal.io.vcf import VcfRow
     from distal.predictor import Predictor
+    from distal.scoring.calibration import Null
     from distal.scoring.components import Components
     from distal.scoring.estimate import Estimate
     from distal.scoring.parts import Shard
@@ -157,18 +158,25 @@ class Task:
         return components
 
     @cached_property
-    def derived(self) -> tuple[Derived, ...]:
-        """The quantiles of --calibration."""
+    def null(self) -> Null | None:
+        """That of --calibration."""
         from distal.scoring.calibration import Null
 
-        if self.output.calibration is None:
+        return None if self.output.calibration is None else Null.load(self.output.calibration)
+
+    @cached_property
+    def derived(self) -> tuple[Derived, ...]:
+        """The quantiles that the null gives, by distance to the genes where it has strata."""
+        if self.null is None:
             return ()
-        return tuple(Null.load(self.output.calibration).derived(self.genes, self.scores))
+        return tuple(self.null.derived(self.genes if self.null.genes else None, self.scores))
 
     @cached_property
     def threads(self) -> int:
-        """Of each worker."""
-        return self.machine.threads or max(1, cores() // max(1, self.machine.workers))
+        """Of each worker: what is asked for, else OMP_NUM_THREADS, else a share of the cores."""
+        usual = os.environ.get("OMP_NUM_THREADS", "")
+        share = int(usual) if usual.isdigit() else cores() // max(1, self.machine.workers)
+        return self.machine.threads or max(1, share)
 
     @cached_property
     def device(self) -> str:
@@ -227,6 +235,8 @@ class Task:
             raise InputError(
                 f"{self.output.pcs} was fitted on other tracks than are scored here; choose those with --tracks"
             )
+        if self.null is not None:
+            self.null.check(tracks, str(self.output.calibration))
         return loaded
 
     def recipe(self, predictor: Predictor) -> Recipe:
