@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from distal.errors import InputError
 
@@ -86,30 +85,34 @@ class BadSetup:
 
 
 @dataclass(frozen=True)
-class Large:
-    """An array of `megabytes` that holds the item's sum: more than a pipe takes at once, in both directions."""
-
-    megabytes: int
-
-    def __call__(self, worker: int) -> Callable[[np.ndarray], np.ndarray]:
-        return self._array
-
-    def _array(self, item: np.ndarray) -> np.ndarray:
-        return np.full(self.megabytes << 17, item.sum())
-
-
-@dataclass(frozen=True)
 class Unsendable:
     """Its results cannot be pickled."""
 
-    def __call__(self, worker: int) -> Callable[[int], Function]:
-        return lambda item: lambda other: item
+    def __call__(self, worker: int) -> Callable[[int], object]:
+        return lambda item: threading.Lock()
 
 
 def once_more(folder: Path) -> int:
     """How often this was called with `folder`, by whichever process: a file for each time."""
     (folder / f"{os.getpid()}-{time.monotonic_ns()}").touch()
     return len(list(folder.iterdir()))
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Kills its process at the item `at`, always, a while after the item before it was begun but not yet finished."""
+
+    at: int
+
+    def __call__(self, worker: int) -> Callable[[int], Future[int]]:
+        writer = ThreadPoolExecutor(1)
+
+        def work(item: int) -> Future[int]:
+            if item == self.at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return writer.submit(Square(0.05)._square, item)
+
+        return work
 
 
 WRONG = InputError("line 3 of v.vcf is wrong; mend it")

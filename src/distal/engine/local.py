@@ -20,7 +20,7 @@ from multiprocessing.reduction import ForkingPickler
 from queue import Queue, SimpleQueue
 from threading import Thread
 from traceback import format_exc
-from typing import Any
+from typing import Any, ClassVar
 
 from distal.engine.schedule import (
     Answer,
@@ -105,7 +105,7 @@ class _Processes:
     """The team of one run: a process and our end of its pipe for each worker."""
 
     def __init__(self, setup: Callable[[int], Callable[[Any], Any]], variables: Mapping[str, str]) -> None:
-        self._setup = ForkingPickler.dumps(setup)
+        self._setup = setup
         self._variables = variables
         self._running: dict[int, tuple[SpawnProcess, Connection]] = {}
 
@@ -116,11 +116,11 @@ class _Processes:
             process.start()
         self._running[worker] = process, ours
         with suppress(OSError):  # it is dead already: `wait` sees that
-            ours.send_bytes(self._setup)
+            ours.send_bytes(_Pickled.dumps(self._setup))
 
     def give(self, worker: int, item: Any) -> None:
         with suppress(OSError):  # as above
-            self._running[worker][1].send(item)
+            self._running[worker][1].send_bytes(_Pickled.dumps(item))
 
     def wait(self) -> Iterator[tuple[int, Answer]]:
         ready = set(connection.wait([pipe for _, pipe in self._running.values()]))
@@ -130,7 +130,7 @@ class _Processes:
     def _answer(self, worker: int) -> Answer:
         process, pipe = self._running[worker]
         try:
-            answer: Answer = pipe.recv()
+            answer: Answer = _Pickled.loads(pipe.recv_bytes())
         except (EOFError, OSError):  # OSError: it died while it wrote
             process.join(_SECONDS_TO_END)
             reason = _death(process.exitcode)
@@ -188,7 +188,7 @@ def _work(pipe: Connection, worker: int) -> None:
     inbox: SimpleQueue[bytes] = SimpleQueue()
     Thread(target=_receive, args=(pipe, inbox), daemon=True).start()
     setup = inbox.get()
-    made = answered(lambda worker: ForkingPickler.loads(setup)(worker), worker)
+    made = answered(lambda worker: _Pickled.loads(setup)(worker), worker)
     _tell(pipe, Ready() if isinstance(made, Done) else made)
     outbox: Queue[Done | Wrong | Failed] = Queue()
     Thread(target=_send, args=(pipe, outbox), daemon=True).start()
@@ -206,7 +206,7 @@ def _send(pipe: Connection, outbox: Queue[Done | Wrong | Failed]) -> None:
 
 
 def _of_pickled(function: Callable[[Any], Any]) -> Callable[[bytes], Any]:
-    return lambda item: function(ForkingPickler.loads(item))
+    return lambda item: function(_Pickled.loads(item))
 
 
 def _receive(pipe: Connection, inbox: SimpleQueue[bytes]) -> None:
@@ -219,8 +219,16 @@ def _receive(pipe: Connection, inbox: SimpleQueue[bytes]) -> None:
 
 def _tell(pipe: Connection, answer: Answer) -> None:
     try:
-        pipe.send(answer)
-    except OSError:  # nobody listens any more: `_receive` ends us
-        return
+        message = _Pickled.dumps(answer)
     except Exception:
-        pipe.send(Failed(f"its result cannot be sent to another process\n{format_exc()}"))
+        message = _Pickled.dumps(Failed(f"its result cannot be sent to another process\n{format_exc()}"))
+    with suppress(OSError):  # nobody listens any more: `_receive` ends us
+        pipe.send_bytes(message)
+
+
+class _Pickled(ForkingPickler):
+    """Things as bytes that anyone can read at any time: torch teaches `ForkingPickler` to send tickets to memory of the
+    sender instead, which can be used once, only while it lives, and fill /dev/shm.
+    """
+
+    _extra_reducers: ClassVar[dict[Any, Any]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,8 +20,10 @@ from distal.engine.local import environment
 from distal.engine.schedule import Answer, Done, Failed, Item, Lost, Ready, Result, Schedule, answered, settled
 from distal.errors import InputError
 
-STORE_BYTES = 256 << 20
-"""Memory in which a Ray of our own keeps the results on their way."""
+STORE_BYTES = 2 << 30
+"""Memory that a Ray of our own may fill with the setup and with results on their way; what lies beyond goes to disk."""
+
+_SECONDS_TO_ANSWER = 10.0
 
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # on every system, what makes Ray stay on 127.0.0.1
@@ -81,6 +84,7 @@ class RayEngine:
             ray.init(address="local", _temp_dir=folder, **own, **quiet)
             return
         try:
+            _knock(self.address)
             ray.init(address=self.address, **quiet)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise InputError(
@@ -100,6 +104,13 @@ def _ray() -> Any:
     except ModuleNotFoundError:
         raise InputError("Ray is not installed; `pip install 'distal[ray]'`, or use another engine") from None
     return ray
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens: Ray would try for minutes. Only ``host:port`` is looked at."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
 
 
 def _first_line(error: BaseException) -> str:
@@ -125,7 +136,7 @@ class _Actors:
 
     def __init__(self, ray: Any, setup: Callable[[int], Callable[[Any], Any]], cpus: float, gpus: float) -> None:
         self._ray = ray
-        self._setup = setup
+        self._setup = ray.put(setup)  # sent to each machine once
         self._kind = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Actor)
         self._actors: dict[int, Any] = {}
         self._promises: dict[int, deque[Any]] = {}

@@ -1,8 +1,9 @@
 """Which worker gets which item, until each item has its result, while workers come and go; knows no machine.
 
 A `Team` is the workers of one run, on whatever they live. `Schedule` gives each at most `AHEAD` items, one to work on
-and one so that it need not wait for the next, and takes answers in the order in which it gave the items. What a lost
-worker held is given to others; the item it was at is suspected of killing it and gets `RETRIES` more workers.
+and one so that it need not wait for the next, and takes answers in the order in which it gave the items. Any item that
+a lost worker held may have killed it. Such a suspect is given to a worker that has, and gets, nothing else, so that the
+innocent are soon done and the guilty one is known: it fails when `RETRIES` + 1 workers were lost with it.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ class Team(Protocol):
 
 @dataclass(eq=False)
 class Task(Generic[Item]):
-    """An item on its way, and how many workers were lost at it."""
+    """An item on its way, and how many workers were lost with it."""
 
     item: Item
     losses: int = 0
@@ -166,8 +167,9 @@ class Schedule(Generic[Item]):
     def __init__(self, team: Team, workers: int, items: Iterable[Item]) -> None:
         self._team = team
         self._stream = iter(items)
-        self._again = deque(Task(item) for item in islice(self._stream, workers))
-        self._hopes = len(self._again)  # workers that live or may yet come: no more than there are items
+        self._first = deque(islice(self._stream, workers))
+        self._hopes = len(self._first)  # workers that live or may yet come: no more than there are items
+        self._suspects: deque[Task[Item]] = deque()
         self._given: dict[int, deque[Task[Item]]] = {}  # what each worker that is ready has, oldest first
         self._idle_losses: Counter[int] = Counter()
 
@@ -176,7 +178,7 @@ class Schedule(Generic[Item]):
         try:
             for worker in range(self._hopes):
                 self._team.start(worker)
-            while self._again or any(self._given.values()):
+            while self._first or self._suspects or any(self._given.values()):
                 for worker, answer in self._team.wait():
                     done = self._heard(worker, answer)
                     self._feed()
@@ -186,15 +188,20 @@ class Schedule(Generic[Item]):
             self._team.stop()
 
     def _feed(self) -> None:
-        for depth in range(AHEAD):  # first everyone's first
+        for has in range(AHEAD):  # first everyone's first
             for worker, given in self._given.items():
-                if len(given) == depth and (task := self._next()) is not None:
+                if len(given) == has and self._may_have_more(given) and (task := self._next()) is not None:
                     given.append(task)
                     self._team.give(worker, task.item)
 
+    def _may_have_more(self, given: deque[Task[Item]]) -> bool:
+        return not given or not (self._suspects or given[0].losses)
+
     def _next(self) -> Task[Item] | None:
-        if self._again:
-            return self._again.popleft()
+        if self._suspects:
+            return self._suspects.popleft()
+        if self._first:
+            return Task(self._first.popleft())
         for item in self._stream:
             return Task(item)
         return None
@@ -219,11 +226,13 @@ class Schedule(Generic[Item]):
 
     def _lost(self, worker: int, reason: str) -> None:
         tasks = self._given.pop(worker, deque())
-        if tasks:
-            _suspect(tasks[0], reason)
-        else:
+        for task in tasks:
+            task.losses += 1
+            if task.losses > RETRIES:
+                raise ItemFailedError(task.item, f"{task.losses} workers were lost with it, the last one: {reason}")
+        self._suspects.extend(tasks)
+        if not tasks:
             self._idle_losses[worker] += 1
-        self._again.extendleft(reversed(tasks))
         if self._idle_losses[worker] > RETRIES:
             self._give_up(worker, reason)
         else:
@@ -235,9 +244,3 @@ class Schedule(Generic[Item]):
         if not self._hopes:
             raise SetupFailedError(f"no worker is left; worker {worker}, the last: {reason}")
         _log.warning("worker %d is not replaced: %s", worker, reason)
-
-
-def _suspect(task: Task[Any], reason: str) -> None:
-    task.losses += 1
-    if task.losses > RETRIES:
-        raise ItemFailedError(task.item, f"{task.losses} workers were lost at it, the last one: {reason}")
