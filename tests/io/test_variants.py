@@ -162,9 +162,11 @@ def test_texts(tmp_path: Path) -> None:
         ("chrom\tpos\tref\talt\n\t5\tA\tC\n", "line 2: the chromosome is empty"),
         ("chr1\t5\tA\tC\n#hr1\t6\tA\tC\n", "line 2: a comment between variants"),
         ("chr1\t5\tA\tC\n##r1\t6\tA\tC\n", "line 2: a comment between variants"),
-        ("chr1\t5\tA\tC\rchr1\t6\tA\tC\n", "line 1: 7 columns without names"),
-        ("chr1\t5\tA\tC\nchr1\t6\tA\tC\rG\n", "line 2: 4 columns separated by tabs, not 4; is the line cut off"),
-        ("PAR1\t5\tA\tC\nchr1\t6\t\0\tC\n", "line 2: 4 columns"),
+        ("chr1\t5\tA\tC\rchr1\t6\tA\tC\n", "line 1: a carriage return or NUL"),
+        ("chr1\t5\tA\tC\nchr1\t6\tA\tC\rG\n", "line 2: a carriage return or NUL"),
+        ("PAR1\t5\tA\tC\nchr1\t6\t\0\tC\n", "line 2: a carriage return or NUL"),
+        ("##fileformat=VCFv4.2\rchr1\t5\t.\tA\tC\n", "line 1: a carriage return or NUL"),
+        (f"{VCF[:-1]}chr1\t5\t.\tA\tC\n", "line 5: a column is named 'INFOchr1' where a VCF has INFO"),
     ],
 )
 def test_files_that_are_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -176,7 +176,7 @@ def test_short_headers_do(tmp_path: Path, header: str) -> None:
 
 @pytest.mark.parametrize("text", ["#hr1\t5\trs1\tA\tC\t.\t.\t.\tGT\t0|1", "#a comment"])
 def test_a_single_hash_between_records_may_be_a_record(tmp_path: Path, text: str) -> None:
-    with pytest.raises(InputError, match="line 10: a comment between records, or a damaged record"):
+    with pytest.raises(InputError, match="line 10: a damaged record or header, or a comment"):
         list(vcf.read(write(tmp_path / "x", f"{HEADER}{GOOD}{text}\n{GOOD}")))
 
 
@@ -233,6 +233,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, record: str, message: str, ki
     [
         ("", "is not a VCF"),
         ("##nothing\n", "is not a VCF"),
+        ("##fileformat=VCFv4.2\n##contig=<ID=1>\n#CHRO", "is not a VCF, or cut off in the header"),
         ("chr1\t5\t.\tA\tC\n", "line 1: a record before any header"),
         ("#chrom\tstart\tend\tname\tscore\nchr1\t5\t9\tx\t0\n", "line 2: a record before any header"),
     ],
@@ -329,7 +330,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         return found
 
     peak(10)  # what is made once
-    assert peak(40_000) < peak(10_000) + 50_000
+    assert peak(16_000) < peak(4_000) + 50_000
 
 
 def test_an_unfinished_reading_closes_its_file(tmp_path: Path) -> None:

@@ -37,13 +37,18 @@ _OTHERS = {b"\x28\xb5\x2f\xfd": "zstd -dc", b"BZh": "bzip2 -dc", b"\xfd7zXZ": "x
 def read(path: str | Path) -> Generator[str]:
     """The lines of `path` without line ends; bytes that are no UTF-8 are kept as surrogates.
 
-    `path` may be ``-`` (standard input). Memory does not grow with the file. Raises `InputError`, with the last line
-    that was whole, for a file that is missing, cut off, damaged, or packed in a way that is not known here.
+    `path` may be ``-`` (standard input). Memory does not grow with the file. Raises `InputError`, with the line, for a
+    file that is missing, cut off, damaged, or packed in a way that is not known here.
     """
     done = 0
     try:
         with _opened(path) as stream, closing(_unpacked(path, stream)) as lines:
             for line in lines:
+                if "\r" in line or "\0" in line:
+                    raise InputError(
+                        f"{shown(path)} line {done + 1}: a carriage return or NUL inside the line; "
+                        "the file is cut off, damaged, or has the line ends of old Macs"
+                    )
                 yield line
                 done += 1
     except (EOFError, OSError, zlib.error) as error:

@@ -58,16 +58,16 @@ def rows(text: Iterable[str], source: str) -> Iterator[VcfRow]:
             if columns is not None:
                 continue
             columns = _unnamed(fields, where)
-        yield from alleles(number, record, _site(fields, columns, line, where))
+        yield from alleles(number, record, _site(fields, columns, where))
         record += 1
     if columns is None:
         raise InputError(f"{source} holds no variants and names no columns; is it the right file?")
 
 
-def _site(fields: list[str], columns: _Columns, line: str, where: str) -> tuple[str, str, str, str, str]:
-    if len(fields) != columns.width or "\0" in line or "\r" in line:
+def _site(fields: list[str], columns: _Columns, where: str) -> tuple[str, str, str, str, str]:
+    if len(fields) != columns.width:
         raise InputError(f"{where}: {len(fields)} columns separated by tabs, not {columns.width}; is the line cut off?")
-    if line.startswith("#"):
+    if fields[0].startswith("#"):
         raise InputError(f"{where}: a comment between variants, or a damaged line; delete it")
     site = columns.of(fields)
     checked(site[0], site[1], where)

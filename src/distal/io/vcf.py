@@ -236,15 +236,24 @@ def _records(text: Iterable[str], source: str) -> Iterator[tuple[int, list[str]]
     columns, known = 0, False
     for number, line in enumerate(text, start=1):
         if line.startswith("#"):
-            if columns and not line.startswith(("##", "#CHROM\t")):
-                raise InputError(f"{source} line {number}: a comment between records, or a damaged record; delete it")
+            if not line.startswith(("##", "#CHROM\t")) and (columns or (known and line.count("\t") >= 4)):
+                raise InputError(f"{source} line {number}: a damaged record or header, or a comment; delete or mend it")
             known = known or line.startswith(("##fileformat=VCF", "#CHROM\t"))
-            columns = line.count("\t") + 1 if line.startswith("#CHROM\t") else columns
+            columns = _columns(line, f"{source} line {number}") if line.startswith("#CHROM\t") else columns
         elif line:
             columns = columns or line.count("\t") + 1
             yield number, _fields(line, columns if known else 0, f"{source} line {number}")
-    if not known:
-        raise InputError(f"{source} is not a VCF: it holds neither a ##fileformat=VCF nor a #CHROM line")
+    if not columns:
+        raise InputError(f"{source} is not a VCF, or cut off in the header: it holds neither a #CHROM line nor records")
+
+
+def _columns(line: str, where: str) -> int:
+    """Number of columns of the line that names them."""
+    names = line.split("\t")
+    for name, known in zip(names, COLUMNS, strict=False):
+        if name != known:
+            raise InputError(f"{where}: a column is named {name!r} where a VCF has {known}; is a line end missing?")
+    return len(names)
 
 
 def _fields(line: str, columns: int, where: str) -> list[str]:
@@ -252,7 +261,7 @@ def _fields(line: str, columns: int, where: str) -> list[str]:
     if not columns:
         raise InputError(f"{where}: a record before any header; a VCF starts with ##fileformat=VCF")
     found = line.count("\t") + 1
-    if found != columns or found < 5 or "\0" in line or "\r" in line:
+    if found != columns or found < 5:
         raise InputError(
             f"{where}: {found} columns separated by tabs, not {max(columns, 5)}; the line is cut off, or not from a VCF"
         )
