@@ -101,15 +101,17 @@ def _gff3(rows: Iterable[Row]) -> Iterator[Feature]:
     waiting: list[_Child] = []
     for where, columns in rows:
         kind = _kind(where, columns)
-        values = {
-            key: unquote(value) for key, _, value in (part.strip().partition("=") for part in columns[8].split(";"))
-        }
-        id = values.get("ID", "")
+        if _PARTS.fullmatch(kind):
+            continue
+        values = dict(part.strip().partition("=")[::2] for part in columns[8].split(";"))
+        id = unquote(values.get("ID", ""))
         if kind.endswith("gene") and id:
-            genes[id] = values.get("gene_id") or id, values.get("gene_name") or values.get("Name", "")
+            name = values.get("gene_name") or values.get("Name", "")
+            genes[id] = unquote(values.get("gene_id", "")) or id, unquote(name)
             yield Feature("gene", _interval(where, columns), *genes[id], "")
-        elif "Parent" in values and (kind == "exon" or (id and not _PARTS.fullmatch(kind))):
-            child = _Child(_KINDS.get(kind, "transcript"), _interval(where, columns), id, values["Parent"].split(","))
+        elif "Parent" in values and (kind == "exon" or id):
+            above = [unquote(parent) for parent in values["Parent"].split(",")]
+            child = _Child(_KINDS.get(kind, "transcript"), _interval(where, columns), id, above)
             if child.kind == "transcript":
                 parents[id] = child.parents[0]
             told = list(_told(child, genes, parents))
@@ -194,16 +196,15 @@ def _rows(path: Path) -> Iterator[Row]:
     for number, line in enumerate(_lines(path), start=1):
         if line.startswith(("##FASTA", ">")):
             return
-        if line.strip() and not line.startswith(("#", "track ", "browser ")):
+        if line.strip() and not line.startswith(("#", "track", "browser")):
             yield f"{path} line {number}", line.split("\t")
 
 
 def _lines(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if compressed else path.open("rb") as raw:
-            for line in raw:
+            compressed = file.peek(2)[:2] == b"\x1f\x8b"
+            for line in gzip.GzipFile(fileobj=file) if compressed else file:
                 yield line.decode("utf-8", errors="replace").rstrip("\r\n")
     except (EOFError, OSError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
