@@ -98,14 +98,14 @@ def top_tracks(out: Path, summary: Summary, count: int) -> Iterator[dict[str, An
     for chrom in summary.chromosomes:
         with Scores(score_file(out, chrom)) as opened:
             names = [name for name in summary.facts["formulas"] if name in opened.scores]
-            block = opened.read(slice(None), opened.scores)
+            block, table = opened.read(slice(None), opened.scores), opened.table
         for i, row in enumerate(block.rows):
             about = {"variant": f"{row.chrom}:{row.pos}:{row.ref}>{row.alt}", "status": row.status}
-            values = {name: block.values[name][i].astype(np.float64) for name in opened.scores}
+            values = {name: matrix[i].astype(np.float64) for name, matrix in block.values.items()}
             if not names or np.isnan(values[names[0]]).any():
                 yield {**about, "track": None, "description": None, **dict.fromkeys(values)}
                 continue
             for column in np.argsort(-np.abs(values[names[0]]), kind="stable")[:count].tolist():
-                track = opened.table.rows[column]
+                track = table.rows[column]
                 numbers = {name: float(value[column]) for name, value in values.items()}
                 yield {**about, "track": track.name, "description": track.description, **numbers}
