@@ -18,6 +18,7 @@ import numpy as np
 from distal.io.scores import text_widths
 from distal.predictor import Predictor
 from distal.scoring.alleles import STATUSES, Haplotypes, haplotypes
+from distal.scoring.components import PUBLISHED
 from distal.scoring.parts import Part
 from distal.scoring.probe import LARGEST, SECONDS, Measured, measure
 from distal.scoring.recipe import Recipe
@@ -30,9 +31,9 @@ _FILE_BYTES = 16_384
 _QUANTILES = 279
 _TABLE_NUMBER = 5.0
 """Bytes of a number with six digits in a bgzipped table."""
-_TABLE_NUMBERS = {"tsv": 20, "vep": 22, "vcf": 20}
-"""Numbers that a variant has in one, besides its scores."""
-_PARQUET_NUMBER = {"float16": 2.4, "float32": 3.8}
+_TABLE_NUMBERS = {"tsv": 2, "vep": 4, "vcf": 6}
+"""What a variant has in one besides components and scores, as so many numbers."""
+_PARQUET_NUMBER = {"float16": 2.7, "float32": 3.9}
 """Bytes of a score in a Parquet file, by how exact it is."""
 
 
@@ -165,8 +166,9 @@ def _other(census: Census, columns: Columns, name: str) -> int:
         return int(census.rows * len(columns.table) * len(columns.scores) * _PARQUET_NUMBER[columns.dtype])
     if name not in _TABLE_NUMBERS:
         return 0
+    components = min(PUBLISHED, len(columns.table))
     scores = 2 * len(columns.scores) if name == "vcf" else 0  # each with the name of its track
-    return int(census.rows * _TABLE_NUMBER * (_TABLE_NUMBERS[name] + scores))
+    return int(census.rows * _TABLE_NUMBER * (_TABLE_NUMBERS[name] + components + scores))
 
 
 def concluded(census: Census, measured: Measured | None, disk: Disk, processes: int, predictor: Predictor) -> Estimate:
