@@ -1,4 +1,16 @@
-"""How fast and how large `distal.scoring.components.fit` is beside scikit-learn's IncrementalPCA on the same files."""
+"""How fast and how large `distal pcs fit` is beside scikit-learn's IncrementalPCA on the same file.
+
+    python bench/components.py
+
+All start with a score file (float32, uncompressed, in the page cache) and end with 20 components:
+
+ours                 `distal.scoring.components.fit`: RobustScaler, truncated SVD, RobustScaler; streams all of it
+theirs               RobustScaler, IncrementalPCA, RobustScaler; the scalers need all of it in memory, read once
+theirs_vectors_only  IncrementalPCA.partial_fit on the file's blocks of 4,096 rows, nothing scaled: only it streams
+
+They run in turn, in one process, with the same threads, all in float64. The peak memory is that of a process of its own
+for one run, imports included (about 0.4 GB, most of it torch).
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def build(
     genes: Path | None = None,
     json: Json = False,
 ) -> None:
-    """Make a null of the scores of common variants: what chance changes look like to this model, track by track.
+    """Make a null of the scores of common variants: how large they are, track by track.
 
     With genes the null has strata by the distance to the nearest TSS: below 1 kb, to 10, to 50, to 200 kb, and beyond;
     one with fewer than 100 variants is left to all variants together.
