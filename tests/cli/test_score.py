@@ -1,11 +1,10 @@
-"""`distal score`, `pcs` and `lookup` as a user runs them: files, exit codes, and what is said of wrong input."""
+"""`distal score` and `pcs` as a user runs them: files, exit codes, and what is said of wrong input."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import h5py
 import polars as pl
@@ -13,50 +12,18 @@ import pysam
 import pytest
 import torch
 from tests import builders
+from tests.cli.conftest import Call
 from tests.scoring import small
 
-from distal.cli import main
 from distal.cli.score_task import FORMATS
 from distal.io.fasta import Genome
 from distal.models import zoo
 from distal.scoring.components import Components
 
 
-@pytest.fixture(scope="module")
-def genome(tmp_path_factory: pytest.TempPathFactory) -> Genome:
-    return small.genome(tmp_path_factory.mktemp("genome"))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small.model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture
-def variants(genome: Genome, tmp_path: Path) -> Path:
-    chrom, pos, ref, alt = small.snv(genome, 12_345)
-    return small.write_vcf(tmp_path / "v.vcf", [*small.alleles(genome, 80), (chrom, pos, ref, f"{alt},<DEL>")])
-
-
-@pytest.fixture
-def run(model: Path, genome: Genome, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run `distal score` with the small model and genome; returns exit code, stdout, stderr."""
-
-    def score(*options: object) -> tuple[int, str, str]:
-        return call(capsys, "score", "--model", model, "--fasta", genome.path, "--threads", 1, *options)
-
-    return score
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = main([str(word) for word in words])
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
-
-
-def test_every_format(run: Any, variants: Path, tmp_path: Path, genome: Genome) -> None:
+def test_every_format(score: Call, variants: Path, tmp_path: Path, genome: Genome) -> None:
     out = tmp_path / "out"
-    code, printed, said = run("--vcf", variants, "--out", out, "--formats", ",".join(FORMATS), "--rc", "--json")
+    code, printed, said = score("--vcf", variants, "--out", out, "--formats", ",".join(FORMATS), "--rc", "--json")
     assert code == 0
     result = json.loads(printed)
     assert result["n_in"] == sum(result["statuses"].values()) == 82
@@ -99,15 +66,15 @@ def test_every_format(run: Any, variants: Path, tmp_path: Path, genome: Genome) 
         (record,) = file.fetch("chr1", 12_344, 12_345)
         assert list(record.info) == [*(f"PC{i}" for i in range(1, 7)), "SAD", "SAR"]
     before = {path: path.read_bytes() for path in out.rglob("*.h5")}
-    code, again, _ = run("--vcf", variants, "--out", out, "--rc", "--json")  # finds the scores of the first run
+    code, again, _ = score("--vcf", variants, "--out", out, "--rc", "--json")  # finds the scores of the first run
     assert code == 0
     assert json.loads(again)["statuses"] == result["statuses"]
     assert {path: path.read_bytes() for path in out.rglob("*.h5")} == before
 
 
-def test_tracks_scores_and_types(run: Any, variants: Path, tmp_path: Path) -> None:
+def test_tracks_scores_and_types(score: Call, variants: Path, tmp_path: Path) -> None:
     options = ("--scores", "D2,SAD", "--tracks", "assay=DNASE,ATAC", "--dtype", "float32", "--shifts", "-1,0,1")
-    code, printed, _ = run("--vcf", variants, "--out", tmp_path / "out", *options, "--formats", "h5")
+    code, printed, _ = score("--vcf", variants, "--out", tmp_path / "out", *options, "--formats", "h5")
     assert code == 0
     assert re.search(r"^ +scored +81$", printed, re.MULTILINE)
     with h5py.File(tmp_path / "out" / "scores" / "chr2.h5") as file:
@@ -118,45 +85,43 @@ def test_tracks_scores_and_types(run: Any, variants: Path, tmp_path: Path) -> No
     assert not (tmp_path / "out" / "pcs").exists()
 
 
-def test_dry_run_counts_and_writes_nothing(run: Any, variants: Path, tmp_path: Path) -> None:
-    code, printed, _ = run("--vcf", variants, "--out", tmp_path / "out", "--dry-run", "--json")
+def test_dry_run_counts_and_writes_nothing(score: Call, variants: Path, tmp_path: Path) -> None:
+    code, printed, _ = score("--vcf", variants, "--out", tmp_path / "out", "--dry-run", "--json")
     assert code == 0
     result = json.loads(printed)
     assert (result["n_in"], result["statuses"]["scored"], result["statuses"]["unsupported_allele"]) == (82, 81, 1)
     assert not (tmp_path / "out").exists()
 
 
-def test_standard_input(run: Any, variants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input(score: Call, variants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with variants.open() as stream:
         monkeypatch.setattr("sys.stdin", stream)
-        code, printed, _ = run("--vcf", "-", "--out", tmp_path / "out", "--formats", "h5", "--json")
+        code, printed, _ = score("--vcf", "-", "--out", tmp_path / "out", "--formats", "h5", "--json")
     assert code == 0
     assert json.loads(printed)["n_in"] == 82
 
 
-def test_too_few_variants_for_components_is_said(run: Any, genome: Genome, tmp_path: Path) -> None:
+def test_too_few_variants_for_components_is_said(score: Call, genome: Genome, tmp_path: Path) -> None:
     few = small.write_vcf(tmp_path / "few.vcf", small.alleles(genome, 4))
-    code, printed, said = run("--vcf", few, "--out", tmp_path / "out", "--json")
+    code, printed, said = score("--vcf", few, "--out", tmp_path / "out", "--json")
     assert code == 0
     assert "no components are written: 4 scored variants are too few for 6 components" in said
     assert not any("pcs" in file for file in json.loads(printed)["files"])
 
 
-def test_components_made_elsewhere(
-    run: Any, variants: Path, genome: Genome, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_components_made_elsewhere(score: Call, variants: Path, genome: Genome, tmp_path: Path, call: Call) -> None:
     first, second, transform = tmp_path / "first", tmp_path / "second", tmp_path / "p.safetensors"
-    assert run("--vcf", variants, "--out", first, "--formats", "h5")[0] == 0
-    code, printed, _ = call(capsys, "pcs", "fit", first, "--out", transform, "--components", 2, "--json")
+    assert score("--vcf", variants, "--out", first, "--formats", "h5")[0] == 0
+    code, printed, _ = call("pcs", "fit", first, "--out", transform, "--components", 2, "--json")
     assert code == 0
     assert json.loads(printed)["variants"] == 81
     few = small.write_vcf(tmp_path / "few.vcf", small.alleles(genome, 4))
     options = ("--vcf", few, "--out", second, "--pcs", transform, "--formats")
-    assert run(*options, "tsv,vcf")[0] == 0
+    assert score(*options, "tsv,vcf")[0] == 0
     with pysam.TabixFile(str(second / "pcs" / "chr1.tsv.gz")) as table:
         written = list(table.fetch())
         assert len(written) == 2
-    code, printed, _ = call(capsys, "pcs", "apply", second, "--pcs", transform)
+    code, printed, _ = call("pcs", "apply", second, "--pcs", transform)
     assert code == 0
     assert "chr2.tsv.gz" in printed
     with pysam.TabixFile(str(second / "pcs" / "chr1.tsv.gz")) as table:
@@ -166,47 +131,12 @@ def test_components_made_elsewhere(
         ((*options, "tsv", "--scores", "SAR"), "add SAD to --scores"),
         ((*options, "tsv", "--tracks", "assay=RNA"), "fitted on other tracks"),
     ):
-        code, _, said = run(*wrong)
+        code, _, said = score(*wrong)
         assert code == 2
         assert message in said
 
 
-def test_lookup(run: Any, variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "out"
-    assert run("--vcf", variants, "--out", out, "--dtype", "float32")[0] == 0
-    code, printed, _ = call(
-        capsys, "lookup", "--scores", out, "--region", "1:12,345", "--tracks", "assay=RNA", "--json"
-    )
-    assert code == 0
-    rows = json.loads(printed)
-    assert [(row["pos"], row["id"], row["status"], row["track"]) for row in rows] == [
-        (12345, "v80", "scored", "rna-"),
-        (12345, "v80", "scored", "rna+"),
-        (12345, "v80", "unsupported_allele", "rna-"),
-        (12345, "v80", "unsupported_allele", "rna+"),
-    ]
-    with h5py.File(out / "scores" / "chr1.h5") as file:
-        assert [row["SAD"] for row in rows[:2]] == pytest.approx(file["SAD"][40, 4:].tolist())
-    assert rows[2]["SAD"] is None
-    code, printed, _ = call(capsys, "lookup", "--scores", out / "scores" / "chr2.h5", "--id", "v79")
-    assert code == 0
-    assert printed.count("v79") == 6
-    for wrong, message in (
-        (("--id", "rs0"), "no variant rs0"),
-        (("--id", "v79", "--region", "chr1:1-2"), "give one of --id, --region and --variant"),
-        ((), "give one of --id, --region and --variant"),
-        (("--variant", "chr1:5"), "not understood"),
-        (("--variant", "chr1:12345:A>AAAA"), "no variant chr1:12345:A>AAAA"),
-        (("--region", "chr1"), "not understood"),
-        (("--id", "v79", "--tracks", "assay=CHIP"), "no track matches"),
-    ):
-        code, _, said = call(capsys, "lookup", "--scores", out, *wrong)
-        assert code == 2
-        assert message in said
-        assert said.count("\n") == 1
-
-
-def test_wrong_input_is_one_line_and_exit_code_2(run: Any, variants: Path, tmp_path: Path) -> None:
+def test_wrong_input_is_one_line_and_exit_code_2(score: Call, variants: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.vcf"
     broken.write_text(variants.read_text() + "chr1\tten\tx\tA\tC\t.\t.\t.\n")
     out = tmp_path / "out"
@@ -219,7 +149,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(run: Any, variants: Path, tmp_p
         (("--vcf", "-", "--formats", "vcf"), "the format vcf reads it twice"),
         (("--vcf", variants, "--pcs", variants), "cannot be read as components"),
     ):
-        code, _, said = run(*options, "--out", out)
+        code, _, said = score(*options, "--out", out)
         assert code == 2, said
         assert message in said
         assert said.count("\n") == 1
@@ -227,14 +157,14 @@ def test_wrong_input_is_one_line_and_exit_code_2(run: Any, variants: Path, tmp_p
 
 
 def test_a_model_whose_answers_are_not_finite_ends_with_code_3(
-    genome: Genome, variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    genome: Genome, variants: Path, tmp_path: Path, call: Call
 ) -> None:
     made = builders.predictor("basenji2")
     with torch.no_grad():
         made.module.heads["human"].weight.fill_(3e38)  # finite, but not what comes of it
     folder = zoo.save(made.module, tmp_path / "overflowing", made.spec, {"human": builders.TABLE})
     code, printed, said = call(
-        capsys, "score", "--model", folder, "--fasta", genome.path, "--vcf", variants, "--out", tmp_path / "o", "--json"
+        "score", "--model", folder, "--fasta", genome.path, "--vcf", variants, "--out", tmp_path / "o", "--json"
     )
     assert code == 3
     assert json.loads(printed)["statuses"]["failed"] == 81

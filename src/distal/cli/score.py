@@ -135,10 +135,10 @@ def _shard_done(task: Task, predictor: Predictor, out: Path) -> dict[str, Any]:
     if task.count is None:
         say(f"score: shard {task.machine.shard} is done. When all are, this merges them: {merge}")
         return found | {"parts_done": done}
-    missing = -(-task.count // task.recipe(predictor).part_rows) - done
-    waits = f"{missing} parts of other shards are missing. When they are done" if missing else "So are all others. Now"
-    say(f"score: shard {task.machine.shard} is done. {waits}, this merges all: {merge}")
-    return found | {"parts_done": done, "parts_missing": missing}
+    parts = -(-task.count // task.recipe(predictor).part_rows)
+    others = f"{parts - done} of {parts} parts are still missing" if done < parts else "so are all others"
+    say(f"score: shard {task.machine.shard} is done, {others}. When nothing is missing, this merges them: {merge}")
+    return found | {"parts_done": done, "parts_missing": parts - done}
 
 
 def _without_shard(command: str) -> str:

@@ -221,7 +221,10 @@ class Task:
         window = zoo.read_spec(zoo.find(self.model[0])).window
         for row in self.source.rows():
             if self.variants.ref_mismatch == "fail":
-                judged(self.genome, window, "fail", row)
+                try:
+                    judged(self.genome, window, "fail", row)
+                except InputError as error:
+                    raise InputError(f"{self.source.path or '--variant'} {error}") from None
             yield row
 
     def load(self, model: str) -> Predictor:
