@@ -56,6 +56,22 @@ def test_parts_hold_every_row_once_in_order(alleles: list[tuple[str, int, str]])
             assert (first.pos, first.alt) == (r.pos, r.alt)
 
 
+@given(st.lists(st.integers(1, 60), max_size=300), st.integers(1, 20))
+def test_what_is_remembered_is_right_and_at_least_the_last(places: list[int], most: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "REMEMBERED", most)
+        made = list(parts.parts([row(pos) for pos in places], judge, 7))
+    firsts = [first for part in made for first in part.firsts]
+    for i, first in enumerate(firsts):
+        assert places[first] == places[i]
+        assert firsts[first] == first
+        recent = {place for place in places[:i][::-1] if place != places[i]}
+        if first == i and places[i] in places[:i]:  # forgotten: as many others were new since it stood first
+            last = max(k for k in range(i) if places[k] == places[i] and firsts[k] == k)
+            assert sum(firsts[k] == k for k in range(last + 1, i)) >= most
+            assert recent
+
+
 def test_the_digest_tells_rows_apart() -> None:
     digests = set()
     for other in (row(5), row(6), row(5, alt="G"), row(5, "AC"), row(5, chrom="1"), row(5, alt="\udcff")):

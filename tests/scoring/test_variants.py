@@ -222,7 +222,7 @@ def test_duplicates_are_found_across_parts_and_forgotten_in_the_end(
     rows = small.rows(*some, some[0])
     assert score_variants(predictor, genome, rows, tmp_path / "a").statuses["duplicate"] == 1
     assert np.array_equal(values(tmp_path / "a")[0], values(tmp_path / "a")[100])
-    monkeypatch.setattr(parts, "REMEMBERED", 50)
+    monkeypatch.setattr(parts, "REMEMBERED", 40)
     assert score_variants(predictor, genome, rows, tmp_path / "b").statuses["duplicate"] == 0
     np.testing.assert_allclose(values(tmp_path / "b")[0], values(tmp_path / "b")[100], rtol=1e-2, atol=1e-5)
 

@@ -31,7 +31,7 @@ from distal.dna import Codes, N, encode
 from distal.errors import InputError
 from distal.io import aliases as chrom_alias
 
-_REACH = (1 << 16, 1 << 20)
+_REACH = (1 << 16, 1 << 18)
 """Bases that are read around an interval that lies near the one before it: the first time, and at most."""
 _LARGEST = 1 << 22
 """Longer stretches are not kept."""

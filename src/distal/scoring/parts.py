@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter, OrderedDict
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from distal.io.vcf import VcfRow
 
 PART_ROWS = 64
-REMEMBERED = 1 << 16
+REMEMBERED = 1 << 15
 
 _SHARD = re.compile(r"(?P<index>\d+)/(?P<count>\d+)")
 
@@ -109,21 +110,59 @@ def parts(rows: Iterable[VcfRow], judge: Callable[[VcfRow], Judged], size: int =
 
 
 class _Seen:
-    """Where each of the last `REMEMBERED` scorable alleles stood first."""
+    """Where each of the last scorable alleles stood first: `REMEMBERED` of them at least, twice as many at most.
+
+    Digests in tables of a fixed size, a new one and the one before it: objects would grow with the rows.
+    """
 
     def __init__(self) -> None:
-        self._places: OrderedDict[tuple[str, int, bytes], int] = OrderedDict()
+        self._tables = [_Table(REMEMBERED), _Table(REMEMBERED)]
 
     def first(self, chrom: str, judged: Judged, place: int) -> int:
         """The place of the first row with this allele and direction; `place` where it is new or is not scored."""
         if judged.variant is None:
             return place
-        text = f"{judged.variant.ref}>{judged.variant.alt}{judged.flipped}"
-        alleles = hashlib.blake2b(text.encode(), digest_size=16).digest()
-        found = self._places.setdefault((chrom, judged.variant.start, alleles), place)
-        if len(self._places) > REMEMBERED:
-            self._places.popitem(last=False)
-        return found
+        variant = judged.variant
+        text = f"{chrom}\t{variant.start}\t{variant.ref}\t{variant.alt}\t{judged.flipped}"
+        digest = hashlib.blake2b(_bytes(text), digest_size=16).digest()
+        for table in self._tables:
+            slot = table.slot(digest)
+            if table.places[slot]:
+                return table.places[slot] - 1
+        if self._tables[0].full:
+            self._tables = [_Table(REMEMBERED), self._tables[0]]
+        self._tables[0].put(digest, place)
+        return place
+
+
+class _Table:
+    """A hash table of 16-byte digests with open addressing, half empty when it is full."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._slots = 2 * most
+        self._digests = bytearray(16 * self._slots)
+        self.places = array("q", bytes(8 * self._slots))
+        """Of the digest in each slot, plus one; 0: the slot is empty."""
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more goes in."""
+        return self._left == 0
+
+    def slot(self, digest: bytes) -> int:
+        """Where `digest` is, or would be."""
+        slot = int.from_bytes(digest[:8], "little") % self._slots
+        while self.places[slot] and self._digests[16 * slot : 16 * slot + 16] != digest:
+            slot = (slot + 1) % self._slots
+        return slot
+
+    def put(self, digest: bytes, place: int) -> None:
+        """Keep a digest that is not there."""
+        slot = self.slot(digest)
+        self._digests[16 * slot : 16 * slot + 16] = digest
+        self.places[slot] = place + 1
+        self._left -= 1
 
 
 @dataclass(frozen=True)
