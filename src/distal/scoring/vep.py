@@ -32,7 +32,9 @@ def write(folder: Path, components: Components, out: Path) -> int:
     """
     bare = [chrom.removeprefix("chr") for chrom in read_summary(folder).chromosomes]
     if twice := [chrom for chrom in bare if bare.count(chrom) > 1]:
-        raise InputError(f"the variants lie on {twice[0]} and on chr{twice[0]}, which are one for VEP; write one of them")
+        raise InputError(
+            f"the variants lie on {twice[0]} and on chr{twice[0]}, which are one for VEP; write one of them"
+        )
     return write_vep(out, (*components.names, *SCORES), _lines(folder, components))
 
 
