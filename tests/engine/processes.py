@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,17 @@ ROOT = Path(__file__).parents[2]
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 
-def group(*command: object) -> subprocess.Popen[str]:
-    """Start Python with `command` as the head of a process group; it can import what tests can."""
+def group(*command: object, folder: Path = ROOT) -> subprocess.Popen[str]:
+    """Start Python with `command` in `folder` as the head of a process group; it can import what tests can.
+
+    It minds Ctrl-C, also where these tests run in the background of a shell, which has them ignore it.
+    """
     return subprocess.Popen(
         [sys.executable, *(str(word) for word in command)],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,41 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engine import clusters
 from tests.engine.jobs import WRONG, BadSetup, Deadly, Later, Raising, Square, Unsendable
 from tests.engine.processes import alive, command, descendants, group, linux, name, until
 
 from distal.engine import RETRIES, ItemFailedError, RayEngine, SetupFailedError
 from distal.errors import InputError
 
-LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-STORE = 80 << 20
 NODES = 3
 
 
 @pytest.fixture(scope="module")
-def ray() -> Any:
-    os.environ.update(LOOPBACK)  # before the import: all of Ray stays on 127.0.0.1
-    return pytest.importorskip("ray", reason="Ray is not installed (the extra `ray`)")
-
-
-@pytest.fixture(scope="module")
-def cluster(ray: Any) -> Iterator[Any]:
-    """Three nodes with one processor each, on this machine."""
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": 1, "object_store_memory": STORE, "include_dashboard": False}
-    made = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        for _ in range(NODES - 1):
-            made.add_node(num_cpus=1, object_store_memory=STORE)
+def cluster() -> Iterator[Any]:
+    with clusters.cluster(NODES) as made:
         yield made
-    finally:
-        made.shutdown()
 
 
 @pytest.fixture(scope="class")
-def joined(ray: Any, cluster: Any) -> Iterator[None]:
+def joined(cluster: Any) -> Iterator[None]:
     """Connected to the cluster, as a program that uses Ray itself would be."""
+    import ray
+
     ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
     yield
     assert ray.is_initialized()
@@ -124,10 +111,10 @@ class TestRunning:
             list(RayEngine(2, cpus=cpus, gpus=gpus).map(Square(), [1]))
 
 
-def test_a_killed_node_costs_time_but_no_item(
-    ray: Any, cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_killed_node_costs_time_but_no_item(cluster: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """One actor a node; the node that goes is not this process's, and no room is left for a new actor."""
+    import ray
+
     nodes = list(cluster.worker_nodes)
     found, killed = [], 0
     for pair in RayEngine(NODES, cluster.address).map(Square(0.1, tmp_path), range(90)):
@@ -156,7 +143,7 @@ def test_without_ray_one_sentence_says_what_to_install(monkeypatch: pytest.Monke
         list(RayEngine(2).map(Square(), [1]))
 
 
-@pytest.mark.usefixtures("ray")
+@pytest.mark.usefixtures("cluster")
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nonsense"])
 def test_an_address_where_nobody_answers_is_refused(address: str) -> None:
     with pytest.raises(InputError, match=f"no Ray cluster is joined at {address}"):
@@ -179,24 +166,26 @@ if __name__ == "__main__":
 
 
 @linux
-@pytest.mark.usefixtures("ray")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_ray_of_its_own_stays_on_this_machine_and_ends_with_its_parent(how: signal.Signals, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (the extra `ray`)")
     script, folder = tmp_path / "parent.py", tmp_path / "workers"
     script.write_text(PARENT)
     folder.mkdir()
-    parent = group(script, folder)
-    until(lambda: len(list(folder.iterdir())) == 2, 60)
-    actors = {int(path.name) for path in folder.iterdir()}
-    daemons = {pid for pid in descendants(parent.pid) if name(pid) in ("raylet", "gcs_server")}
-    assert actors < descendants(parent.pid)
-    assert len(daemons) == 2
-    store = Path(re.findall(r"=(\S+?distal-\w+)", command(min(daemons)))[0])
-    assert store.is_dir()
-    os.killpg(parent.pid, how) if how == signal.SIGINT else parent.kill()
-    printed, errors = parent.communicate(timeout=90)
-    assert parent.returncode == -how
-    assert printed == "127.0.0.1\n"
-    assert errors.count("Traceback") == (how == signal.SIGINT)
-    assert store.is_dir() == (how == signal.SIGKILL)
-    until(lambda: not any(alive(pid) for pid in actors | daemons), 20)
+    with group(script, folder) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "127.0.0.1\n"
+        actors = {int(path.name) for path in folder.iterdir()}
+        daemons = {pid for pid in descendants(parent.pid) if name(pid) in ("raylet", "gcs_server")}
+        assert actors < descendants(parent.pid)
+        assert len(daemons) == 2
+        store = Path(re.findall(r"=(\S+?distal-\w+)", command(min(daemons)))[0])
+        assert store.is_dir()
+        os.killpg(parent.pid, how) if how == signal.SIGINT else parent.kill()
+        assert parent.wait(60) == -how
+        until(lambda: not any(alive(pid) for pid in actors | daemons), 20)
+        if how == signal.SIGINT:
+            assert parent.communicate()[1].count("Traceback") == 1
+            assert not store.exists()
+        else:
+            shutil.rmtree(store)
