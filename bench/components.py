@@ -9,7 +9,7 @@ theirs               RobustScaler, IncrementalPCA, RobustScaler; the scalers nee
 theirs_vectors_only  IncrementalPCA.partial_fit on the file's blocks of 4,096 rows, nothing scaled: only it streams
 
 They run in turn, in one process, with the same threads, all in float64. The peak memory is that of a process of its own
-for one run, imports included (about 0.4 GB, most of it torch).
+for one run, imports included.
 """
 
 from __future__ import annotations
