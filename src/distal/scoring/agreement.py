@@ -37,7 +37,7 @@ def spearman(a: NDArray[Any], b: NDArray[Any]) -> Array:
 
 def ranks(values: NDArray[Any]) -> Array:
     """Rank of each value in its row, counted from 0; equal values share the mean of theirs. [n, m] to [n, m]."""
-    order = values.argsort(axis=1, kind="stable")
+    order = values.argsort(axis=1)  # in any order where values are equal: they share a rank
     ordered = np.take_along_axis(values, order, axis=1)
     opens, closes = np.ones((2, *values.shape), dtype=np.bool_)  # whether a run of equal values opens, closes here
     opens[:, 1:] = closes[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
