@@ -110,8 +110,7 @@ def test_windows_are_counted_once(predictor: Predictor, genome: Genome) -> None:
     assert census.windows == 3 + 3 + 2
 
 
-@pytest.mark.parametrize("rc", [False, True])
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize(("dtype", "rc"), [("float16", True), ("float32", False)])
 def test_disk_of_a_real_run(predictor: Predictor, genome: Genome, tmp_path: Path, dtype: str, rc: bool) -> None:
     rows = small.rows(*small.alleles(genome, 300))
     made = recipe(predictor, genome, dtype, rc)

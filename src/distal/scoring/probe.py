@@ -17,6 +17,7 @@ from threading import Event, Thread
 
 import torch
 
+from distal.errors import InputError
 from distal.predictor import Precision, Predictor
 from distal.scoring.alleles import Haplotypes
 from distal.scoring.recipe import Recipe
@@ -77,7 +78,8 @@ def measure(recipe: Recipe, sample: Sequence[Haplotypes], seconds: float = SECON
     """Score batches of `sample` for about `seconds`: the smallest first, then larger ones while they are promising.
 
     The precision asked for comes first; fp32 always, bf16 where the device has instructions for it. A batch is tried
-    only where time and memory are left for it, going by the batch before, and where `sample` fills it.
+    only where time and memory are left for it, going by the batch before, and where `sample` fills it. Raises
+    `InputError` where none fits into a GPU.
     """
     end = time.monotonic() + seconds
     recipe = recipe.on(0)
@@ -93,7 +95,7 @@ def measure(recipe: Recipe, sample: Sequence[Haplotypes], seconds: float = SECON
             except torch.OutOfMemoryError:
                 torch.cuda.empty_cache()
     if not probes:
-        raise MemoryError("not even the smallest batch fits into the memory of the GPU")
+        raise InputError("not even the smallest batch fits into the memory of the GPU; take another, or --device cpu")
     return Measured(tuple(probes), memory.host, memory.gpu)
 
 
