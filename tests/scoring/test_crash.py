@@ -65,7 +65,7 @@ class Job:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What is in every file in `folder`, save hidden ones: a killed process may leave its lock or an unfinished file."""
+    """What is in every file in `folder`, save hidden ones: a killed process may leave a lock or an unfinished file."""
     found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
     return {name: path.read_bytes() for name, path in found.items() if not path.name.startswith(".")}
 
