@@ -101,3 +101,50 @@ def test_a_full_variant_in_either_direction(genome: Genome, tmp_path: Path, call
         (alt, ref, "t0"),
         (alt, ref, "t1"),
     ]
+
+
+def test_scores_on_a_gene(score: Call, genome: Genome, tmp_path: Path, call: Call) -> None:
+    annotation, out = tmp_path / "g.gtf", tmp_path / "out"
+    line = 'chr1\tx\texon\t{0}\t{1}\t.\t+\t.\tgene_id "ENSG{2}.7"; transcript_id "T{2}"; gene_name "N{2}";\n'
+    annotation.write_text("".join(line.format(start, start + 50, i) for i, start in enumerate((9_100, 9_300))))
+    rows = [small.snv(genome, pos) for pos in (9_000, 9_200, 15_000)]
+    vcf = small.write_vcf(tmp_path / "v.vcf", rows)
+    options = (
+        "--scores",
+        "SAD,SADR_tss,D2_gene",
+        "--genes",
+        annotation,
+        "--dtype",
+        "float32",
+        "--formats",
+        "h5,parquet",
+    )
+    assert score("--vcf", vcf, "--out", out, *options)[0] == 0
+    for name in ("N1", "ENSG1.7", "ENSG1"):
+        code, printed, _ = call("lookup", "--scores", out, "--gene", name, "--tracks", "assay=DNASE", "--json")
+        assert code == 0
+        found = json.loads(printed)
+        # N1 starts at 9,300: the variants lie 300 and 100 bp before it, the third is too far
+        assert [(row["pos"], row["gene"], row["tss_distance"]) for row in found] == [
+            (9000, "N1", -300),
+            (9200, "N1", -100),
+        ]
+        assert all(row["SADR_tss"] is not None and row["D2_gene"] >= 0 for row in found)
+    code, printed, said = call("lookup", "--scores", out, "--gene", "N0", "--region", "chr1:9200", "--json")
+    assert code == 0, said
+    assert [(row["pos"], row["tss_distance"]) for row in json.loads(printed)] == [(9200, 100)] * 6
+    code, _, said = call("lookup", "--scores", out, "--gene", "NONE")
+    assert (code, "with scores on NONE" in said) == (2, True)
+    code, _, said = call("lookup", "--scores", out, "--gene", "N0", "--id", "v0", "--region", "chr1:9200")
+    assert (code, "at most one of them" in said) == (2, True)
+    assert (out / "parquet" / "chr1.genes.parquet").is_file()
+
+
+def test_genes_of_another_genome_are_refused(score: Call, variants: Path, tmp_path: Path) -> None:
+    annotation = tmp_path / "g.gtf"
+    annotation.write_text('II\tx\texon\t5\t9\t.\t+\t.\tgene_id "A"; transcript_id "T"; gene_name "N";\n')
+    out = tmp_path / "out"
+    code, _, said = score("--vcf", variants, "--out", out, "--scores", "SAD,SAD_tss", "--genes", annotation)
+    assert code == 2
+    assert "has genes on II, ... and on no contig of" in said
+    assert not out.exists()

@@ -169,3 +169,25 @@ def test_a_model_whose_answers_are_not_finite_ends_with_code_3(
     assert code == 3
     assert json.loads(printed)["statuses"]["failed"] == 81
     assert "81 of 82 variants failed" in said
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_single_variants_show_the_tracks_that_they_change_most(
+    score: Call, genome: Genome, tmp_path: Path, kept: bool
+) -> None:
+    chrom, pos, ref, alt = small.snv(genome, 9_000)
+    words = ("--variant", f"{chrom}:{pos}:{ref}>{alt}", "--variant", f"{chrom}:{pos}:{alt}:{ref}", "--dtype", "float32")
+    out = tmp_path / "out"
+    code, printed, said = score(*words, "--json", *(("--out", out) if kept else ()))
+    assert code == 0
+    found = json.loads(printed)
+    tracks = [row for row in found["tracks"] if row["status"] == "scored"]
+    assert len(tracks) == 5
+    assert [abs(row["SAD"]) for row in tracks] == sorted((abs(row["SAD"]) for row in tracks), reverse=True)
+    assert [row["status"] for row in found["tracks"][5:]] == ["ref_flipped"]
+    assert "1 ref_flipped: the genome has ALT where the row says REF; --ref-mismatch swap" in said
+    assert out.exists() == kept
+    assert ("files" in found) == kept
+    code, printed, _ = score(*words, "--ref-mismatch", "swap")
+    assert code == 0
+    assert printed.count("ref_flipped") == 5

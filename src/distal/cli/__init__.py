@@ -23,12 +23,17 @@ import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from distal import __version__
 from distal.cli.console import SomeFailed, running, say
 from distal.errors import InputError
+
+if TYPE_CHECKING:
+    from cyclopts.help import HelpPanel
+    from rich.console import Console, ConsoleOptions
 
 VERBS = {
     "demo": "The whole way on a real human locus, with the models that ship with distal.",
@@ -61,6 +66,18 @@ _FUNCTIONS = {"models list": "list_models", "models import": "import_weights"}
 _RESUMABLE = ("score", "train", "models")
 
 
+def _panel(console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+    """One panel of a help page; the lines of a docstring are joined here too."""
+    from cyclopts.help import DefaultFormatter, InlineText
+    from rich.text import Text
+
+    for entry in panel.entries:
+        if isinstance(entry.description, InlineText) and isinstance(entry.description.primary_renderable, Text):
+            text = entry.description.primary_renderable
+            text.plain = " ".join(text.plain.split())
+    DefaultFormatter()(console, options, panel)
+
+
 def _build() -> App:
     """The command tree; a verb's module is imported when its name is on the command line."""
     root = App(
@@ -69,6 +86,7 @@ def _build() -> App:
         version=f"distal {__version__}",
         version_flags=["--version"],
         help_format="plaintext",
+        help_formatter=_panel,
         default_parameter=Parameter(negative=()),
         suppress_keyboard_interrupt=False,
         result_action="return_value",

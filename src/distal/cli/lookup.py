@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from distal.io.fasta import Genome
-    from distal.io.scores import ScoreRow, Scores
+    from distal.io.scores import Matrix, ScoreRow, Scores
+    from distal.tracks import TrackTable
 
 _ANY_LENGTH = Window(1 << 30, 1 << 10, 1 << 20)
 """A window that no allele is too long for."""
@@ -28,6 +29,7 @@ def lookup(
     id: str = "",
     region: str = "",
     variant: str = "",
+    gene: str = "",
     tracks: TrackQuery = "",
     fasta: Path | None = None,
     json: Json = False,
@@ -49,27 +51,38 @@ def lookup(
         A region such as chr20:42,900,000-43,100,000 (counted from 1, both ends included), or one position.
     variant
         Position and alleles, such as chr20:42984264:C>T; the file may have them the other way round.
+    gene
+        A gene's name or identifier, such as HNF4A: its own scores (those ending in _tss and _gene), of the variants
+        asked for, or of all that are near it.
     fasta
         The genome that was scored, to tell which allele is its own.
     """
     from distal.io.fasta import Genome
     from distal.io.scores import Scores, files
 
-    if sum(map(bool, (id, region, variant))) != 1:
-        raise InputError("give one of --id, --region and --variant")
+    asked = sum(map(bool, (id, region, variant)))
+    if asked > 1 or not (asked or gene):
+        raise InputError("give one of --id, --region and --variant, or --gene and at most one of them")
     genome = None if fasta is None else Genome(fasta)
     found = []
     for path in files(scores):
         with Scores(path) as opened:
-            found += list(_lines(opened, _rows(opened, id, region, variant), tracks, genome))
+            rows = _rows(opened, id, region, variant, gene)
+            found += list(_gene_lines(opened, rows, tracks, gene) if gene else _lines(opened, rows, tracks, genome))
     if not found:
-        what = id or variant or f"of {region}"
-        raise InputError(f"no variant {what} in {scores}; positions are those of the genome scored there")
+        what = id or variant or (f"of {region}" if region else "")
+        raise InputError(
+            f"no variant {what} with scores on {gene} in {scores}; `distal score --scores SADR_tss --genes` makes them"
+            if gene
+            else f"no variant {what} in {scores}; positions are those of the genome scored there"
+        )
     emit(found, json)
 
 
-def _rows(scores: Scores, id: str, region: str, variant: str) -> NDArray[np.int64]:
-    """Indices of the rows asked for."""
+def _rows(scores: Scores, id: str, region: str, variant: str, gene: str) -> NDArray[np.int64]:
+    """Indices of the rows asked for; of a gene those near it, if nothing narrows them down."""
+    if gene and not (id or region or variant):
+        return scores.on_gene(gene)
     if id:
         return scores.named(id)
     if region:
@@ -84,11 +97,32 @@ def _lines(scores: Scores, where: NDArray[np.int64], query: str, genome: Genome 
     table = scores.table.select(query)
     block = scores.read(where, scores.scores)
     for i, row in enumerate(block.rows):
-        about = {"chrom": row.chrom, "pos": row.pos, "id": row.name, "ref": row.ref, "alt": row.alt}
-        about |= {"orientation": _orientation(row, genome), "status": row.status}
-        for track in table.rows:
-            values = {name: float(matrix[i, track.index]) for name, matrix in block.values.items()}
-            yield {**about, "track": track.name, "description": track.description, **values}
+        about = {**_allele(row), "orientation": _orientation(row, genome), "status": row.status}
+        yield from _by_track(about, table, block.values, i)
+
+
+def _gene_lines(scores: Scores, where: NDArray[np.int64], query: str, gene: str) -> Iterator[dict[str, Any]]:
+    """The scores on one gene of the rows at `where`."""
+    table = scores.table.select(query)
+    block = scores.read(where, scores.gene_scores)
+    if block.genes is None:
+        return
+    for i, (row, at) in enumerate(zip(block.genes.rows.tolist(), block.genes.genes, strict=True)):
+        if gene in (at.name, at.id, at.id.partition(".")[0]):
+            about = {**_allele(block.rows[row]), "gene": at.name, "tss_distance": at.tss_distance}
+            yield from _by_track(about, table, block.genes.values, i)
+
+
+def _allele(row: ScoreRow) -> dict[str, Any]:
+    return {"chrom": row.chrom, "pos": row.pos, "id": row.name, "ref": row.ref, "alt": row.alt}
+
+
+def _by_track(
+    about: dict[str, Any], table: TrackTable, matrices: Mapping[str, Matrix], row: int
+) -> Iterator[dict[str, Any]]:
+    for track in table.rows:
+        values = {name: float(matrix[row, track.index]) for name, matrix in matrices.items()}
+        yield {**about, "track": track.name, "description": track.description, **values}
 
 
 def _orientation(row: ScoreRow, genome: Genome | None) -> str:

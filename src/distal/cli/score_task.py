@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from distal.cli.console import command_line
 from distal.cli.score_options import Machine, Output, Variants, What
+from distal.coords import spellings
 from distal.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,10 +62,19 @@ class Task:
         if len(self.model) > 1 and self.source.once:
             raise InputError(f"{self.source.path} can be read only once, and each model reads it; save it to a file")
         self._check_formats()
-        _ = self.genes, self.derived, self.components
+        _ = self.derived, self.components
         notes = check_genome(self.source, self.genome)
+        self._check_genes()
         _ = self.count
         return notes
+
+    def _check_genes(self) -> None:
+        known = set(self.genome.sizes)
+        if self.genes is not None and not any(known & set(spellings(chrom)) for chrom in self.genes.chroms):
+            raise InputError(
+                f"{self.what.genes} has genes on {', '.join(self.genes.chroms[:3])}, ... and on no contig of "
+                f"{self.fasta}; give the annotation of that genome"
+            )
 
     def _check_formats(self) -> None:
         if "vcf" in self.formats and self.source.once:

@@ -111,7 +111,7 @@ def _gff3(rows: Iterable[Row]) -> Iterator[Feature]:
             yield Feature("gene", _interval(where, columns), *genes[id], "")
         elif "Parent" in values and (kind == "exon" or id):
             above = [unquote(parent) for parent in values["Parent"].split(",")]
-            child = _Child(_KINDS.get(kind, "transcript"), _interval(where, columns), id, above)
+            child = _Child("exon" if kind == "exon" else "transcript", _interval(where, columns), id, above)
             if child.kind == "transcript":
                 parents[id] = child.parents[0]
             told = list(_told(child, genes, parents))

@@ -79,7 +79,7 @@ def judge(genome: Genome, window: Window, row: VcfRow, swap: bool = False) -> Ju
 
 
 def _is_bases(allele: str) -> bool:
-    return bool(allele) and not set(allele) - set("ACGT")
+    return bool(allele) and not allele.strip("ACGT")
 
 
 def _on(genome: Genome, row: VcfRow) -> Variant | None:

@@ -137,6 +137,16 @@ class Scores:
         wanted = encoded(name)
         return self._where(lambda start, end: [wanted in text.split(b";") for text in self._texts["name"][start:end]])
 
+    def on_gene(self, gene: str) -> Rows:
+        """Indices of the rows with scores on the gene of that name, or identifier (its version may be left out)."""
+        if not self.gene_scores:
+            return np.empty(0, dtype=np.int64)
+        group, wanted = self._file["genes"], encoded(gene)
+        named = [wanted == name for name in group["gene_name"][:]]
+        known = [wanted in (id, id.partition(b".")[0]) for id in group["gene_id"][:]]
+        found: Rows = np.unique(group["row"][:][np.logical_or(named, known)])
+        return found
+
     def within(self, region: Interval) -> Rows:
         """Indices of the rows whose POS lies in `region` (0-based, half-open; chr20 and 20 are the same)."""
         names = np.array([encoded(name) for name in spellings(region.chrom)])
