@@ -2,10 +2,11 @@
 
     python bench/score_io.py [--variants 20000] [--runs 5]
 
-Everything is timed that a real run does besides the forward pass: reading and judging a VCF, both alleles' windows of
-196,608 bp, part files, the merger into HDF5. The model is replaced by one that answers at once with numbers that were
-drawn before; it exists in this file only. One process, one thread. Printed: variants per second (median and range of
-the runs), where the time goes, and the disk's own speed for the same bytes beside it.
+Everything is timed that a real run does besides the model's work: reading and judging a VCF, the genome over each
+variant's 196,608 bp, part files, the merger into HDF5. The model is replaced by one that answers at once with numbers
+that were drawn before; it exists in this file only. A variant comes to it as a view of the genome and an edit; making
+two sequences of that, 0.4 MB to copy, is counted with the model. One process, one thread. Printed: variants per
+second (median and range of the runs), where the time goes, and the disk's own speed for the same bytes beside it.
 """
 
 from __future__ import annotations

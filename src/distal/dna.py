@@ -13,16 +13,14 @@ Codes = NDArray[np.uint8]
 N = 4
 
 _LETTERS = np.frombuffer(b"ACGTN", dtype=np.uint8)
-_ENCODE = np.full(256, N, dtype=np.uint8)
-for _code, _letter in enumerate("ACGT"):
-    _ENCODE[ord(_letter)] = _ENCODE[ord(_letter.lower())] = _code
+_ENCODE = bytes("ACGT".find(chr(byte).upper()) % (N + 1) for byte in range(256))
 _COMPLEMENT = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
 
 
 def encode(text: str | bytes) -> Codes:
-    """Letters to codes, shape [L]; upper and lower case alike, everything but ACGT becomes N (4)."""
+    """Letters to codes, shape [L], read-only; upper and lower case alike, everything but ACGT becomes N (4)."""
     raw = text.encode("ascii", errors="replace") if isinstance(text, str) else text
-    return np.take(_ENCODE, np.frombuffer(raw, dtype=np.uint8))
+    return np.frombuffer(raw.translate(_ENCODE), dtype=np.uint8)
 
 
 def decode(codes: Codes) -> str:

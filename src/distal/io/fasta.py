@@ -145,9 +145,7 @@ class _Block:
 
     @cached_property
     def codes(self) -> Codes:
-        codes = encode(self.letters)
-        codes.flags.writeable = False
-        return codes
+        return encode(self.letters)
 
 
 class _Opened:

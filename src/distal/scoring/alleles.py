@@ -10,6 +10,7 @@ it was written it is read in the same window.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,18 +106,38 @@ def _carries_alt(genome: Genome, variant: Variant) -> bool:
 class Haplotypes:
     """The sequences of one variant over `interval`, codes uint8 [input_bp] each, and how predictions are compared.
 
-    `ref` may be a view of the genome's codes: it is not to be written to.
+    `ref` and `shifted` are views of the genome's codes; `alt` is made when it is first asked for.
     """
 
     variant: Variant
     interval: Interval
-    ref: dna.Codes
-    alt: dna.Codes
-    shifted: dna.Codes | None
-    """Of an indel: REF moved by the length difference, so that the bases behind the edit have ALT's index."""
     flipped: bool
     realign: Realignment | None
     """None for alleles of equal length."""
+    around: dna.Codes
+    """The genome over the window and, of an indel, `before` bases on its left or what ALT needs on its right."""
+    before: int
+
+    @property
+    def ref(self) -> dna.Codes:
+        """The genome over `interval`, read-only."""
+        return self.around[self.before : self.before + self.interval.width]
+
+    @cached_property
+    def alt(self) -> dna.Codes:
+        """The same with ALT in the place of REF."""
+        left = self.before + self.variant.start - self.interval.start
+        behind = self.around[left + len(self.variant.ref) :]
+        parts = (self.around[self.before : left], dna.encode(self.variant.alt), behind)
+        return np.concatenate(parts)[: self.interval.width]
+
+    @property
+    def shifted(self) -> dna.Codes | None:
+        """Of an indel: REF moved by the length difference, so that the bases behind the edit have ALT's index."""
+        if self.realign is None:
+            return None
+        start = self.before - (len(self.variant.alt) - len(self.variant.ref))
+        return self.around[start : start + self.interval.width]
 
     @property
     def sequences(self) -> tuple[dna.Codes, ...]:
@@ -147,16 +168,9 @@ def haplotypes(genome: Genome, window: Window, judged: Judged) -> Haplotypes:
     before = max(0, growth)  # bases that `shifted` needs on the window's left
     read = Interval(interval.chrom, interval.start - before, interval.end + max(0, -growth)) if growth else interval
     bases = genome.codes(read)
-    left, right = variant.start - read.start, variant.end - read.start
-    _check(variant, bases[left:right])
-    ref = bases[before : before + window.input_bp]
-    if growth == 0:
-        alt = bases.copy()
-        alt[left:right] = dna.encode(variant.alt)
-        return Haplotypes(variant, interval, ref, alt, None, judged.flipped, None)
-    alt = np.concatenate([bases[before:left], dna.encode(variant.alt), bases[right:]])[: window.input_bp]
-    shifted = bases[before - growth : before - growth + window.input_bp]
-    return Haplotypes(variant, interval, ref, alt, shifted, judged.flipped, realignment(window, variant))
+    _check(variant, bases[variant.start - read.start : variant.end - read.start])
+    realign = realignment(window, variant) if growth else None
+    return Haplotypes(variant, interval, judged.flipped, realign, bases, before)
 
 
 def _check(variant: Variant, bases: dna.Codes) -> None:

@@ -34,6 +34,7 @@ from distal.scoring.parts import Part
 from distal.tracks import TrackTable
 
 _SUMMARY = "summary.json"
+_LOCK = ".merging"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Run:
         """Merge the parts into a file per chromosome, write the summary, delete the parts."""
         if self._known is not None:
             return self._same_rows(self._known)
-        with _alone(self.out / ".merging"):
+        with _alone(self.out / _LOCK):
             if (self.out / _SUMMARY).is_file():  # another process has merged meanwhile
                 return self._same_rows(read_summary(self.out))
             summary = self._merged(command)
@@ -136,6 +137,7 @@ class Run:
         if known.rows_sha256 != self._digest.hexdigest():
             raise InputError(f"{self.out} holds the scores of other variants; give another folder")
         shutil.rmtree(self._parts, ignore_errors=True)
+        (self.out / _LOCK).unlink(missing_ok=True)  # left by a process that was killed right at its end
         return known
 
     def _merged(self, command: str) -> Summary:
