@@ -11,6 +11,7 @@ import pytest
 from distal.cli import pcs
 from distal.errors import InputError
 from distal.io.scores import Block, Layout, ScoreRow, text_widths, write
+from distal.scoring.components import Components
 from distal.tracks import Track, TrackTable
 
 
@@ -25,6 +26,13 @@ def fitted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     pcs.fit([tmp_path / "chr1.h5"], out=tmp_path / "p.safetensors", components=2, json=True)
     assert len(json.loads(capsys.readouterr().out)["explained_variance_ratio"]) == 2
     return tmp_path / "p.safetensors"
+
+
+def test_more_workers_fit_the_same(fitted: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.safetensors"
+    pcs.fit([tmp_path / "chr1.h5"], out=again, components=2, workers=2)
+    one, two = Components.load(fitted), Components.load(again)
+    np.testing.assert_allclose(two.vectors, one.vectors, atol=1e-9)
 
 
 def test_info_for_machines(fitted: Path, capsys: pytest.CaptureFixture[str]) -> None:

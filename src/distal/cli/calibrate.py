@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distal.cli.console import emit
+from distal.cli.console import emit, progress
 from distal.cli.options import Json
 
 
@@ -42,7 +42,9 @@ def build(
 
     if out.suffix != ".safetensors" or not out.parent.is_dir():
         raise InputError(f"{out} must be a name that ends in .safetensors, in a folder that is there")
-    null = build_null(scored, _names(scores), None if genes is None else Genes.read(genes), name)
+    annotation = None if genes is None else Genes.read(genes)
+    with progress("calibrate build", None, "rows read") as advance:
+        null = build_null(scored, _names(scores), annotation, name, advance)
     null.save(out)
     emit({"file": str(out), **null.facts()}, json)
 
@@ -70,7 +72,9 @@ def apply(scored: Path, /, *, null: Path, scores: str = "", genes: Path | None =
 
     loaded = Null.load(null)
     wanted = _names(scores) if scores else list(loaded.references)
-    written = apply_null(scored, loaded, None if genes is None else Genes.read(genes), wanted)
+    annotation = None if genes is None else Genes.read(genes)
+    with progress("calibrate apply", None, "rows") as advance:
+        written = apply_null(scored, loaded, annotation, wanted, advance)
     added = [f"{score}_quantile" for score in wanted]
     emit([{"file": str(path), "variants": rows, "added": added} for path, rows in written], json)
 

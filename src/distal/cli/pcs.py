@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distal.cli.console import emit
+from distal.cli.console import emit, progress
 from distal.cli.options import Json
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def fit(
     out: Path,
     score: str = "SAD",
     components: int = 20,
+    workers: int = 1,
     json: Json = False,
 ) -> None:
     """Fit principal components to scores, all folders and files together.
@@ -37,13 +38,17 @@ def fit(
         The score to fit to.
     components
         How many.
+    workers
+        Processes that share the files.
     """
+    from distal.engine import LocalEngine
     from distal.errors import InputError
     from distal.scoring.components import fit as fit_components
 
     if out.suffix != ".safetensors" or not out.parent.is_dir():
         raise InputError(f"{out} must be a name that ends in .safetensors, in a folder that is there")
-    fitted = fit_components(scores, score, components)
+    with progress("pcs fit", None, "rows read") as advance:
+        fitted = fit_components(scores, score, components, LocalEngine(workers), advance)
     fitted.save(out)
     result = {
         "file": str(out),

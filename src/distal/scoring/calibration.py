@@ -31,7 +31,7 @@ from distal.io.genes import Genes
 from distal.io.scores import Block, Derived, Matrix, ScoreRow, Scores, extended, files
 from distal.scoring.alleles import DUPLICATE
 from distal.scoring.reference import Reference
-from distal.scoring.stack import Stack, stacked
+from distal.scoring.stack import Progress, Stack, stacked
 
 ALL = "all"
 EDGES = (1_000, 10_000, 50_000, 200_000)
@@ -181,14 +181,21 @@ def _strata(rows: Sequence[ScoreRow], genes: Genes | None) -> NDArray[np.int8]:
     return np.searchsorted(EDGES, distances, side="right").astype(np.int8)
 
 
-def build(paths: Sequence[str | Path], scores: Sequence[str], genes: Genes | None, name: str) -> Null:
+def build(
+    paths: Sequence[str | Path],
+    scores: Sequence[str],
+    genes: Genes | None,
+    name: str,
+    progress: Progress = lambda n: None,
+) -> Null:
     """The null of `scores` in all files of `paths`, which should hold common variants, under the name `name`.
 
     Every variant counts once (rows that are duplicates of an earlier one don't), and only if its score is finite in
-    every track. Memory: some counters for each track, and a byte for each variant. Raises `InputError` where fewer
+    every track. `progress` hears of rows that were read, several times of each. Memory: some counters for each track,
+    and a byte for each variant. Raises `InputError` where fewer
     than `SMALLEST` variants remain, or where the files have other tracks or no such score.
     """
-    with stacked(paths) as stack:
+    with stacked(paths, progress) as stack:
         once = [_once(rows, genes) for rows in stack.rows()]
         counts, references = {}, {}
         for score in scores:
@@ -230,10 +237,17 @@ def _of_score(
     return counts, references
 
 
-def apply(path: str | Path, null: Null, genes: Genes | None, scores: Sequence[str]) -> list[tuple[Path, int]]:
+def apply(
+    path: str | Path,
+    null: Null,
+    genes: Genes | None,
+    scores: Sequence[str],
+    progress: Progress = lambda n: None,
+) -> list[tuple[Path, int]]:
     """Write the calibrated scores into the score files of `path`, beside the raw ones; returns each file and its rows.
 
-    Every file takes its new form at once or not at all; calibrated scores that it has already are replaced. Nothing is
+    Every file takes its new form at once or not at all; calibrated scores that it has already are replaced. `progress`
+    hears of the rows of a file for each score. Nothing is
     written where a file has other tracks than the null or lacks a score (`InputError`).
     """
     derived = null.derived(genes, scores)
@@ -245,8 +259,9 @@ def apply(path: str | Path, null: Null, genes: Genes | None, scores: Sequence[st
             if missing := [score for score in scores if score not in opened.scores]:
                 raise InputError(f"{file} has no score {missing[0]!r}; it has {', '.join(opened.scores)}")
             rows.append(len(opened))
-    for file in found:
+    for file, count in zip(found, rows, strict=True):
         with extended(file) as writer:
             for one in derived:
                 writer.derive(one)
+                progress(count)
     return list(zip(found, rows, strict=True))

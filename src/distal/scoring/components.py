@@ -33,7 +33,7 @@ from distal.io.score_tables import write_tsv
 from distal.io.scores import Matrix, ScoreRow, Scores, files
 from distal.quantiles import Blocks, column_quantiles
 from distal.scoring.moments import Moments, Units
-from distal.scoring.stack import BLOCK_ROWS, Stack, stacked
+from distal.scoring.stack import BLOCK_ROWS, Progress, Stack, stacked
 
 Array = NDArray[np.float64]
 
@@ -155,17 +155,22 @@ class TooFewVariantsError(InputError):
 
 
 def fit(
-    paths: Sequence[str | Path], score: str = "SAD", n: int = PUBLISHED, engine: Engine | None = None
+    paths: Sequence[str | Path],
+    score: str = "SAD",
+    n: int = PUBLISHED,
+    engine: Engine | None = None,
+    progress: Progress = lambda n: None,
 ) -> Components:
     """Fit `n` components (at most as many as there are tracks) to one score of all files in `paths`.
 
     `paths` are score files or folders of them, with the same tracks. Rows with a score that is not finite are left
     out. The workers of `engine` (this process when None) sum the products, each of some files, which they must see
-    under the same paths. Raises `TooFewVariantsError` where no more variants than components remain.
+    under the same paths. `progress` hears of rows that were read, several times of each. Raises `TooFewVariantsError`
+    where no more variants than components remain.
     """
     if n < 1:
         raise InputError(f"{n} components cannot be fitted; ask for at least one")
-    with stacked(paths) as stack:
+    with stacked(paths, progress) as stack:
         variants, low, high = _extent(stack, score)
         k = min(n, len(stack.table))
         if variants <= k:
@@ -176,7 +181,7 @@ def fit(
         first = Scaling.of(partial(stack.finite, score), len(stack.table))
         units = Units(np.abs(first(np.stack([low, high]))).max(axis=0), variants)
         summed = (engine or LocalEngine()).map(_Summing(score, first, units), stack.paths)
-        moments = reduce(Moments.__add__, (moments for _, moments in summed))
+        moments = reduce(Moments.__add__, _heard(summed, progress))
         return _fitted(stack, score, first, moments, k)
 
 
@@ -189,6 +194,12 @@ def _extent(stack: Stack, score: str) -> tuple[int, Array, Array]:
         np.minimum(low, block.min(axis=0, initial=np.inf), out=low)
         np.maximum(high, block.max(axis=0, initial=-np.inf), out=high)
     return variants, low, high
+
+
+def _heard(summed: Iterable[tuple[Path, Moments]], progress: Progress) -> Iterator[Moments]:
+    for _, moments in summed:
+        progress(moments.variants)
+        yield moments
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,7 @@ from distal.errors import InputError
 from distal.io.scores import Matrix, ScoreRow, Scores, files
 from distal.tracks import TrackTable
 
+Progress = Callable[[int], object]
 BLOCK_ROWS = 4096
 """Rows of a file that are read at once: a fixed grid over each file, so that sums over its cells never differ."""
 
@@ -21,8 +22,9 @@ BLOCK_ROWS = 4096
 class Stack:
     """Open score files of the same tracks; `stacked` opens them."""
 
-    def __init__(self, opened: Sequence[Scores]) -> None:
+    def __init__(self, opened: Sequence[Scores], progress: Progress) -> None:
         self._opened = opened
+        self._progress = progress
 
     @property
     def paths(self) -> list[Path]:
@@ -45,6 +47,7 @@ class Stack:
         for scores in self._opened:
             for matrix in scores.matrices(score, columns, BLOCK_ROWS):
                 yield matrix.astype(dtype, copy=False)
+                self._progress(len(matrix))
 
     def finite(self, score: str, columns: slice = slice(None)) -> Iterator[Matrix]:
         """As `matrices`, without the rows that have a score that is not finite in any column of the file."""
@@ -59,11 +62,14 @@ class Stack:
 
 
 @contextmanager
-def stacked(paths: Sequence[str | Path]) -> Iterator[Stack]:
-    """Open score files, or all those of folders. Raises `InputError` where their tracks differ."""
+def stacked(paths: Sequence[str | Path], progress: Progress = lambda n: None) -> Iterator[Stack]:
+    """Open score files, or all those of folders; `progress` hears of rows that were read, as often as they are.
+
+    Raises `InputError` where their tracks differ.
+    """
     with ExitStack() as stack:
         opened = [stack.enter_context(Scores(file)) for path in paths for file in files(path)]
         for scores in opened[1:]:
             if scores.table.names != opened[0].table.names:
                 raise InputError(f"{scores.path} has other tracks than {opened[0].path}; give files of one kind")
-        yield Stack(opened)
+        yield Stack(opened, progress)

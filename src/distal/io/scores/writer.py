@@ -21,6 +21,7 @@ from distal.quantiles import column_quantiles
 PERCENTILES = np.concatenate([np.arange(1, 100) / 1000, np.arange(10, 90) / 100, np.arange(900, 1000) / 1000])
 """The quantiles that Basenji's files have of every track."""
 
+_FLOAT16 = "float16: three digits, fewer below 6e-5; what lies beyond 65504 on either side is written as 65504"
 _LONGEST_FIXED = 256
 _CHUNK_BYTES = 1 << 20
 _BLOCK_ROWS = 256
@@ -166,6 +167,8 @@ def _prepare(file: h5py.File, layout: Layout) -> None:
     for score, dataset in zip((*layout.scores, *layout.gene_scores), made, strict=True):
         if score in layout.formulas:
             dataset.attrs["formula"] = layout.formulas[score]
+        if dataset.dtype == np.float16:
+            dataset.attrs["precision"] = _FLOAT16
 
 
 def _prepare_genes(group: h5py.Group, layout: Layout) -> list[h5py.Dataset]:
