@@ -23,7 +23,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
@@ -66,16 +66,25 @@ _FUNCTIONS = {"models list": "list_models", "models import": "import_weights"}
 _RESUMABLE = ("score", "train", "models")
 
 
-def _panel(console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-    """One panel of a help page; the lines of a docstring are joined here too."""
-    from cyclopts.help import DefaultFormatter, InlineText
-    from rich.text import Text
+class _Page:
+    """A help page as cyclopts makes it, with the lines of each option's docstring joined for the terminal to wrap."""
 
-    for entry in panel.entries:
-        if isinstance(entry.description, InlineText) and isinstance(entry.description.primary_renderable, Text):
-            text = entry.description.primary_renderable
-            text.plain = " ".join(text.plain.split())
-    DefaultFormatter()(console, options, panel)
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print one panel."""
+        from cyclopts.help import DefaultFormatter, InlineText
+        from rich.text import Text
+
+        for entry in panel.entries:
+            if isinstance(entry.description, InlineText) and isinstance(entry.description.primary_renderable, Text):
+                text = entry.description.primary_renderable
+                text.plain = " ".join(text.plain.split())
+        DefaultFormatter()(console, options, panel)
+
+    def __getattr__(self, name: str) -> Any:
+        """The rest of the page is cyclopts' own."""
+        from cyclopts.help import DefaultFormatter
+
+        return getattr(DefaultFormatter(), name)
 
 
 def _build() -> App:
@@ -86,7 +95,7 @@ def _build() -> App:
         version=f"distal {__version__}",
         version_flags=["--version"],
         help_format="plaintext",
-        help_formatter=_panel,
+        help_formatter=_Page(),
         default_parameter=Parameter(negative=()),
         suppress_keyboard_interrupt=False,
         result_action="return_value",
