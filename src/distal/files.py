@@ -25,6 +25,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         temporary.chmod(mode)
         keep(temporary, path)
+        remember(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -33,7 +34,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
 def contested(path: str | Path) -> Iterator[Path]:
     """As `replacing`, for a file that several processes may write at the same time: each under a name of its own.
 
-    The last one to end takes the place. What a process that was killed leaves lies beside it under a hidden name.
+    The last one to end takes the place. What a process that was killed leaves lies beside it under a hidden name. It is
+    for what can be made again: a power cut may take the name back (not the content, while the name is there).
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
@@ -45,15 +47,19 @@ def contested(path: str | Path) -> Iterator[Path]:
 
 
 def keep(made: Path, path: Path) -> None:
-    """Flush `made` to the disk and give it the name `path`, in a folder that remembers it when the power fails."""
+    """Flush `made` to the disk and give it the name `path`."""
     with made.open("rb") as file:
         os.fsync(file.fileno())
     made.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def remember(folder: Path) -> None:
+    """Flush the names in `folder` to the disk, so that a power cut takes none of them back."""
+    opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(opened)
     finally:
-        os.close(folder)
+        os.close(opened)
 
 
 def digest(path: str | Path, algorithm: str = "sha256") -> str:

@@ -394,7 +394,7 @@ def test_workers_and_shards_change_not_a_bit(predictor: Predictor, genome: Genom
 
 
 def test_what_a_lost_disk_left_half_is_scored_again(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:
-    rows = small.rows(*small.alleles(genome, 150))
+    rows = small.rows(*small.alleles(genome, 300))
     score_variants(predictor, genome, rows, tmp_path / "whole", command="distal score")
     score_variants(predictor, genome, rows, tmp_path / "cut", command="distal score", shard=Shard(1, 1))
     first, second, third = sorted((tmp_path / "cut" / ".parts").glob("0*.safetensors"))
@@ -430,7 +430,7 @@ def start(*arguments: Path) -> subprocess.Popen[str]:
 def test_kill_minus_9_and_start_again(model: Path, genome: Genome, tmp_path: Path) -> None:
     source = small.write_vcf(tmp_path / "v.vcf", small.alleles(genome, 2000))
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    for done in (3, 20):  # killed early, killed late
+    for done in (3, 12):  # killed early, killed late
         with start(model, genome.path, source, cut) as process:
             while process.poll() is None and len(list((cut / ".parts").glob("0*.safetensors"))) < done:
                 time.sleep(0.002)

@@ -37,7 +37,7 @@ from distal.scoring.alleles import DUPLICATE, FAILED, Judged
 if TYPE_CHECKING:
     from distal.io.vcf import VcfRow
 
-PART_ROWS = 64
+PART_ROWS = 128
 REMEMBERED = 1 << 15
 
 _SHARD = re.compile(r"(?P<index>\d+)/(?P<count>\d+)")

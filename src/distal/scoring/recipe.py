@@ -163,7 +163,7 @@ class Recipe:
     def part_rows(self) -> int:
         """Rows of a part: what is lost at most when a run is killed, so few where a window takes long on a CPU."""
         slow = self.predictor.device.type == "cpu" and self.predictor.window.input_bp >= _LONG_WINDOW
-        return parts.PART_ROWS // 8 if slow else parts.PART_ROWS
+        return parts.PART_ROWS // 16 if slow else parts.PART_ROWS
 
     def parts(self, rows: Iterable[VcfRow]) -> Iterator[Part]:
         """The rows in parts, judged."""
@@ -174,16 +174,17 @@ class Recipe:
         """The rows of `part` with their statuses and scores; NaN where there is none (and, as yet, in duplicates)."""
         names = self.names(self.plain_scorers)
         values = np.full((len(names), len(part.rows), len(self.table)), np.nan)
-        failed, genes = [], _GeneRows(self.names(self.gene_scorers), self.dtype, len(self.table))
+        genes = _GeneRows(self.names(self.gene_scorers), self.dtype, len(self.table))
         for batch in self._batches(part):
             for (i, _), answer in zip(batch, self.answers([made for _, made in batch]), strict=True):
-                if np.isfinite(answer.values.sum()):  # a single nan or inf would show
-                    values[:, i] = answer.values
-                    genes.add(i, answer)
-                else:
-                    failed.append(i)
+                values[:, i] = answer.values
+                genes.add(i, answer)
+        with np.errstate(invalid="ignore", over="ignore"):
+            finite = np.isfinite(values.sum(axis=(0, 2)))  # a single nan or inf shows in the sum
+        failed = [i for i in part.wanted if not finite[i]]
+        values[:, failed] = np.nan
         matrices = dict(zip(names, _narrow(values, self.dtype), strict=True))
-        return part.block(matrices, failed, genes.table() if self.gene_scorers else None)
+        return part.block(matrices, failed, genes.table(failed) if self.gene_scorers else None)
 
     def _batches(self, part: Part) -> Iterator[list[tuple[int, Haplotypes]]]:
         """The variants of `part` to be scored, as many at a time as fill a pass of the predictor."""
@@ -278,11 +279,18 @@ class _GeneRows:
             self._genes += answer.genes
             self._values.append(answer.gene_values)
 
-    def table(self) -> GeneScores:
-        """All that was added."""
+    def table(self, failed: Sequence[int]) -> GeneScores:
+        """All that was added, but of variants that failed."""
         values = _narrow(np.concatenate(self._values), self._dtype)
         matrices: dict[str, Matrix] = {name: values[:, i] for i, name in enumerate(self._names)}
-        return GeneScores(np.array(self._rows, dtype=np.int64), self._genes, matrices)
+        table = GeneScores(np.array(self._rows, dtype=np.int64), self._genes, matrices)
+        return _without(table, failed) if failed else table
+
+
+def _without(table: GeneScores, rows: Sequence[int]) -> GeneScores:
+    kept = np.flatnonzero(~np.isin(table.rows, rows))
+    genes = [table.genes[i] for i in kept.tolist()]
+    return GeneScores(table.rows[kept], genes, {name: matrix[kept] for name, matrix in table.values.items()})
 
 
 def _narrow(values: NDArray[np.float64], dtype: str) -> Matrix:

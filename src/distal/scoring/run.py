@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distal.errors import InputError
-from distal.files import contested
+from distal.files import contested, replacing
 from distal.io import scores
 from distal.io.scores import Block, Derived, GeneScores, Layout, ScoreRow, Writer
 from distal.scoring import parts
@@ -96,7 +96,8 @@ class Run:
         except OSError as error:
             raise InputError(f"{self.out} cannot be made a folder ({error.strerror}); give another one") from None
         if not begun.is_file():
-            _write_json(begun, self._facts)
+            with contested(begun) as temporary:
+                _write_json(temporary, self._facts)
         _check_same(self.out, json.loads(begun.read_text()), self._facts)  # another process may have been quicker
         return None
 
@@ -150,7 +151,8 @@ class Run:
             raise RuntimeError(f"{self._n} rows went in, {sum(counted.values())} have a status")
         rows = {chrom: shape.rows for chrom, shape in self._shapes.items()}
         summary = Summary(self._n, counted, rows, self._digest.hexdigest(), self._facts, command)
-        _write_json(self.out / _SUMMARY, asdict(summary))
+        with replacing(self.out / _SUMMARY) as temporary:
+            _write_json(temporary, asdict(summary))
         return summary
 
     def _merge(self, chrom: str, shape: _Shape, attributes: Mapping[str, Any]) -> Counter[str]:
@@ -275,5 +277,4 @@ def _check_same(out: Path, known: Mapping[str, Any], facts: Mapping[str, Any]) -
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with contested(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
