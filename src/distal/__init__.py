@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
+
+# On a CPU, torch's oneDNN keeps what it prepared for each layer and number of windows: 1,024 of them unless it is told
+# otherwise before torch is loaded, and a long run meets new ones late. 64 hold the layers of a model, and memory stays.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 _WHERE = {
     "Interval": "distal.coords",

@@ -23,6 +23,7 @@ from distal.errors import InputError
 from distal.io.fasta import Genome
 from distal.models import zoo
 from distal.scoring.alleles import SCORED, STATUSES
+from distal.scoring.parts import PART_ROWS
 
 
 def lines(said: str) -> list[str]:
@@ -300,7 +301,8 @@ def test_two_models_are_scored_and_compared(
 # --- machine
 
 
-def test_shards_are_merged_into_the_same_data(score: Call, variants: Path, tmp_path: Path) -> None:
+def test_shards_are_merged_into_the_same_data(score: Call, genome: Genome, tmp_path: Path) -> None:
+    variants = small.write_vcf(tmp_path / "two_parts.vcf", small.alleles(genome, PART_ROWS + 10))
     whole, out = tmp_path / "whole", tmp_path / "o"
     assert score("--vcf", variants, "--out", whole)[0] == 0
     options = ("--vcf", variants, "--out", out)
