@@ -126,9 +126,11 @@ def _say_why(task: Task, statuses: Mapping[str, int]) -> None:
 
 def _shard_done(task: Task, predictor: Predictor, out: Path) -> dict[str, Any]:
     """What is said when a shard is done: which parts are still missing, and which command merges all of them."""
+    from distal.scoring.run import parts_done
+
     merge = _without_shard(command_line())
     found: dict[str, Any] = {"shard": task.machine.shard, "out": str(out), "merge": merge}
-    done = sum(1 for _ in (out / ".parts").glob("*.safetensors"))
+    done = parts_done(out)
     if (out / "summary.json").is_file():
         say(f"score: the run in {out} is finished and merged")
         return found | {"parts_missing": 0}

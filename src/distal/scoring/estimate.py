@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distal.io.scores import text_widths
 from distal.predictor import Predictor
 from distal.scoring.alleles import STATUSES, Haplotypes, haplotypes
 from distal.scoring.components import PUBLISHED
-from distal.scoring.parts import Part
+from distal.scoring.parts import Part, Shapes
 from distal.scoring.probe import LARGEST, SECONDS, Measured, measure
 from distal.scoring.recipe import Recipe
 from distal.scoring.run import Columns
@@ -119,23 +118,19 @@ def estimate(
 
 def count(recipe: Recipe, rows: Iterable[VcfRow]) -> tuple[Census, list[Haplotypes]]:
     """Judge every row as the run will; also returns the first variants to be scored. Memory is flat in their number."""
-    statuses, lengths = Counter[str](), Counter[str]()
-    widths: dict[str, Counter[str]] = {}
+    statuses, shapes = Counter[str](), Shapes()
     sample: list[Haplotypes] = []
     variants = windows = 0
     for part in recipe.parts(rows):
         statuses.update(part.statuses)
-        lengths.update(row.chrom for row in part.rows)
-        for chrom in {row.chrom for row in part.rows}:
-            here = [row for row in part.block({}).rows if row.chrom == chrom]
-            widths[chrom] = widths.get(chrom, Counter()) | Counter(text_widths(here))
+        shapes.add(part)
         variants += len(part.wanted)
         windows += _windows(part)
         wanted = part.wanted[: LARGEST // 2 - len(sample)]
         sample += [haplotypes(recipe.genome, recipe.predictor.window, part.judged[i]) for i in wanted]
-    texts = sum(rows * (4 + widths[chrom].total()) for chrom, rows in lengths.items())
+    texts = sum(shape.rows * (4 + shape.widths.total()) for shape in shapes.of.values())
     counted = {status: statuses[status] for status in STATUSES}
-    return Census(counted, len(lengths), texts, variants, windows), sample
+    return Census(counted, len(shapes.of), texts, variants, windows), sample
 
 
 def _windows(part: Part) -> int:

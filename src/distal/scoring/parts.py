@@ -18,7 +18,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ from safetensors.numpy import save_file
 
 from distal.errors import InputError
 from distal.files import contested
-from distal.io.scores import Block, GeneAt, GeneScores, ScoreRow
+from distal.io.scores import Block, GeneAt, GeneScores, ScoreRow, text_widths
 from distal.scoring.alleles import DUPLICATE, FAILED, Judged
 
 if TYPE_CHECKING:
@@ -107,6 +107,34 @@ def parts(rows: Iterable[VcfRow], judge: Callable[[VcfRow], Judged], size: int =
             firsts.append(seen.first(row.chrom, verdict, place))
         yield Part(number, taken, judged, places, firsts)
         number += 1
+
+
+@dataclass
+class Shape:
+    """What is to be known of a chromosome before its file is written."""
+
+    rows: int = 0
+    widths: Counter[str] = field(default_factory=Counter)
+    """Longest text in bytes of each text field."""
+    parts: list[int] = field(default_factory=list)
+    """Numbers of the parts that have some of its rows."""
+
+
+class Shapes:
+    """The shapes of the chromosomes of a run, in order of first appearance."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, Shape] = {}
+
+    def add(self, part: Part) -> None:
+        """Count the rows of `part`."""
+        rows = part.block({}).rows
+        for chrom in dict.fromkeys(row.chrom for row in rows):
+            here = [row for row in rows if row.chrom == chrom]
+            shape = self.of.setdefault(chrom, Shape())
+            shape.rows += len(here)
+            shape.widths |= Counter(text_widths(here))
+            shape.parts.append(part.number)
 
 
 class _Seen:

@@ -16,7 +16,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from distal.errors import InputError
 from distal.files import contested, replacing
 from distal.io import scores
-from distal.io.scores import Block, Derived, GeneScores, Layout, ScoreRow, Writer
+from distal.io.scores import Block, Derived, GeneScores, Layout, Writer
 from distal.scoring import parts
 from distal.scoring.alleles import DUPLICATE, FAILED, STATUSES
 from distal.scoring.parts import Part
@@ -79,9 +79,8 @@ class Run:
         self._columns = columns
         self._parts = out / ".parts"
         self._digest = hashlib.sha256()
-        self._shapes: dict[str, _Shape] = {}
+        self._shapes = parts.Shapes()
         self._n = 0
-        self._count = 0
         self._known = self._earlier()
 
     def _earlier(self) -> Summary | None:
@@ -105,23 +104,13 @@ class Run:
         """Whether `part` is done. To be asked of every part of the run once, in order."""
         self._digest.update(part.digest.encode())
         self._n += len(part.rows)
-        self._count += 1
         if self._known is not None:
             return True
-        self._add(part)
+        self._shapes.add(part)
         digest = parts.digest_of(part_file(self.out, part.number))
         if digest is not None and digest != part.digest:
             raise InputError(f"{self.out} holds an unfinished run on other variants; give another folder")
         return digest is not None
-
-    def _add(self, part: Part) -> None:
-        rows = part.block({}).rows
-        for chrom in dict.fromkeys(row.chrom for row in rows):
-            self._shapes.setdefault(chrom, _Shape()).add(part.number, [row for row in rows if row.chrom == chrom])
-
-    def missing(self) -> int:
-        """How many of the parts that were asked for are not there."""
-        return 0 if self._known else sum(not part_file(self.out, number).is_file() for number in range(self._count))
 
     def finish(self, command: str = "") -> Summary:
         """Merge the parts into a file per chromosome, write the summary, delete the parts."""
@@ -144,18 +133,18 @@ class Run:
     def _merged(self, command: str) -> Summary:
         (self.out / "scores").mkdir(exist_ok=True)
         statuses: Counter[str] = Counter()
-        for chrom, shape in self._shapes.items():
+        for chrom, shape in self._shapes.of.items():
             statuses += self._merge(chrom, shape, {**self._attributes(), "command": command})
         counted = {status: statuses[status] for status in STATUSES}
         if sum(counted.values()) != self._n:
             raise RuntimeError(f"{self._n} rows went in, {sum(counted.values())} have a status")
-        rows = {chrom: shape.rows for chrom, shape in self._shapes.items()}
+        rows = {chrom: shape.rows for chrom, shape in self._shapes.of.items()}
         summary = Summary(self._n, counted, rows, self._digest.hexdigest(), self._facts, command)
         with replacing(self.out / _SUMMARY) as temporary:
             _write_json(temporary, asdict(summary))
         return summary
 
-    def _merge(self, chrom: str, shape: _Shape, attributes: Mapping[str, Any]) -> Counter[str]:
+    def _merge(self, chrom: str, shape: parts.Shape, attributes: Mapping[str, Any]) -> Counter[str]:
         """Write the file of one chromosome; returns how many of its rows have which status."""
         columns, statuses = self._columns, Counter[str]()
         layout = Layout(
@@ -183,20 +172,6 @@ class Run:
 
     def _attributes(self) -> dict[str, Any]:
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in self._facts.items()}
-
-
-@dataclass
-class _Shape:
-    """What is to be known of a chromosome before its file is written."""
-
-    rows: int = 0
-    widths: Counter[str] = field(default_factory=Counter)
-    parts: list[int] = field(default_factory=list)
-
-    def add(self, number: int, rows: Sequence[ScoreRow]) -> None:
-        self.rows += len(rows)
-        self.widths |= Counter(scores.text_widths(rows))
-        self.parts.append(number)
 
 
 def _of(chrom: str, block: Block, firsts: NDArray[np.int64]) -> tuple[Block, NDArray[np.int64]]:
@@ -250,6 +225,11 @@ def _alone(path: Path) -> Iterator[None]:
 def part_file(out: Path, number: int) -> Path:
     """Where a part lies once it is done."""
     return out / ".parts" / f"{number:08d}.safetensors"
+
+
+def parts_done(out: Path) -> int:
+    """How many parts of the run in `out` are done; 0 once they are merged."""
+    return sum(1 for _ in (out / ".parts").glob("*.safetensors"))
 
 
 def score_file(out: Path, chrom: str) -> Path:
