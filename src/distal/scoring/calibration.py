@@ -21,12 +21,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from distal.coords import Interval
 from distal.errors import InputError
-from distal.files import replacing
+from distal.io import described
 from distal.io.genes import Genes
 from distal.io.scores import Block, Derived, Matrix, ScoreRow, Scores, extended, files
 from distal.scoring.alleles import DUPLICATE
@@ -122,28 +120,19 @@ class Null:
             "genes": self.genes,
             "counts": self.counts,
         }
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata={"distal": json.dumps(about)})
+        described.write(path, tensors, about)
 
     @classmethod
     def load(cls, path: str | Path) -> Null:
         """Read what `save` wrote. Raises `InputError` for anything else."""
-        try:
-            with safe_open(str(path), framework="numpy") as file:
-                about = json.loads((file.metadata() or {}).get("distal", "{}"))
-                if about.get("format") != _FORMAT:
-                    raise InputError(f"{path} is not a null that `distal calibrate build` wrote")
-                references: dict[str, dict[str, Reference]] = {score: {} for score in about["counts"]}
-                for key in file.keys():  # noqa: SIM118
-                    score, label, part = key.split("/")
-                    if part == "ranks":
-                        tensors = (file.get_tensor(f"{score}/{label}/{name}") for name in ("ranks", "knots"))
-                        references[score][label] = Reference(about["counts"][score][label], *tensors)
+        with described.opened(path, _FORMAT, "nulls", "distal calibrate build") as (about, tensors):
+            references: dict[str, dict[str, Reference]] = {score: {} for score in about["counts"]}
+            for key, ranks in tensors.items():
+                score, label, part = key.split("/")
+                if part == "ranks":
+                    knots = tensors[f"{score}/{label}/knots"]
+                    references[score][label] = Reference(about["counts"][score][label], ranks, knots)
             return cls(about["name"], tuple(about["tracks"]), about["genes"], about["counts"], references)
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} cannot be read as a null: {error}; `distal calibrate build` makes them") from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,6 @@ The transform is saved as safetensors; components of two files can be compared o
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,12 +22,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from distal.engine import Engine, LocalEngine
 from distal.errors import InputError
-from distal.files import replacing
+from distal.io import described
 from distal.io.score_tables import write_tsv
 from distal.io.scores import Matrix, ScoreRow, Scores, files
 from distal.quantiles import Blocks, column_quantiles
@@ -121,18 +118,13 @@ class Components:
             "total_variance": self.total_variance,
             "variants": self.variants,
         }
-        with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata={"distal": json.dumps(about)})
+        described.write(path, tensors, about)
 
     @classmethod
     def load(cls, path: str | Path) -> Components:
         """Read what `save` wrote. Raises `InputError` for anything else."""
-        try:
-            with safe_open(str(path), framework="numpy") as file:
-                about = json.loads((file.metadata() or {}).get("distal", "{}"))
-                tensors = {name: file.get_tensor(name).astype(np.float64) for name in file.keys()}  # noqa: SIM118
-            if about.get("format") != _FORMAT:
-                raise InputError(f"{path} is not a transform that this version's `distal pcs fit` wrote")
+        with described.opened(path, _FORMAT, "components", "distal pcs fit") as (about, stored):
+            tensors = {name: tensor.astype(np.float64) for name, tensor in stored.items()}
             return cls(
                 about["score"],
                 tuple(about["tracks"]),
@@ -144,10 +136,6 @@ class Components:
                 Scaling(tensors["second_median"], tensors["second_iqr"]),
                 about["variants"],
             )
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} cannot be read as components: {error}; `distal pcs fit` makes them") from None
 
 
 class TooFewVariantsError(InputError):
