@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distal.errors import InputError
 from distal.io import vcf
@@ -121,15 +122,18 @@ class _Infos:
             for info, row in zip(infos, numbers, strict=True):
                 info.update(zip(map(_key, self._components.names), row, strict=True))
         names = (*scores.table.names, None)  # None: the track of a row without scores
-        places = {score: _largest(block.values[score]) for score in self._scores}
+        largest = {score: largest_track(block.values[score]) for score in self._scores}
         for i, info in enumerate(infos):
-            info |= {_key(score): float(block.values[score][i, places[score][i]]) for score in self._scores}
-            info |= {_key(f"{score}_TRACK"): names[places[score][i]] for score in self._scores}
+            info |= {_key(score): float(values[i]) for score, (_, values) in largest.items()}
+            info |= {_key(f"{score}_TRACK"): names[places[i]] for score, (places, _) in largest.items()}
         return infos
 
 
-def _largest(values: Matrix) -> list[int]:
-    """For each row the column with the largest absolute value; -1 where there are none."""
+def largest_track(values: Matrix) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """For each row of [n, tracks] the column with the largest absolute value, and that value.
+
+    Both int64 and float64 [n]; -1 and NaN where a score is missing.
+    """
     known = ~np.isnan(values).any(axis=1)
-    found: list[int] = np.where(known, np.abs(np.nan_to_num(values)).argmax(axis=1), -1).tolist()
-    return found
+    places = np.where(known, np.abs(np.nan_to_num(values)).argmax(axis=1), -1)
+    return places, np.where(known, values[np.arange(len(values)), places].astype(np.float64), np.nan)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from distal.errors import InputError
 from distal.io.score_tables import write_vep
-from distal.io.scores import Matrix, ScoreRow, Scores, files
+from distal.io.scores import ScoreRow, Scores, files
+from distal.scoring.annotation import largest_track
 from distal.scoring.components import Components
 from distal.scoring.run import read_summary
 
@@ -47,12 +48,5 @@ def _lines(folder: Path, components: Components) -> Iterator[tuple[Sequence[Scor
             order = scores.order()
             for start in range(0, len(order), _BLOCK_ROWS):
                 block = scores.read(order[start : start + _BLOCK_ROWS], tuple(wanted))
-                largest = [_largest(block.values[score]) for score in SCORES]
+                largest = [largest_track(block.values[score])[1] for score in SCORES]
                 yield block.rows, np.column_stack([components(block.values[components.score]), *largest])
-
-
-def _largest(values: Matrix) -> NDArray[np.float64]:
-    """The value with the largest absolute value of each row, NaN where one is missing; [n, tracks] to [n]."""
-    wide = values.astype(np.float64)
-    found: NDArray[np.float64] = np.take_along_axis(wide, np.abs(wide).argmax(axis=1)[:, None], axis=1)[:, 0]
-    return found
