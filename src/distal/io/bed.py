@@ -6,15 +6,14 @@ https://genome.ucsc.edu/FAQ/FAQformat.html#format1
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from distal.coords import Interval
 from distal.errors import InputError
+from distal.io import lines
 
 _SKIPPED = ("#", "track", "browser")
 
@@ -39,7 +38,7 @@ def read(path: str | Path) -> Iterator[BedRow]:
     Columns are separated by tabs, or by spaces in a line without tabs. Raises `InputError`, with file and line, where
     a line has no three columns, where start and end are no numbers, or where the end lies before the start.
     """
-    for number, line in enumerate(_lines(Path(path)), start=1):
+    for number, line in enumerate(lines.read_annotation(Path(path)), start=1):
         if line.strip() and not line.startswith(_SKIPPED):
             yield _row(line, f"{path} line {number}")
 
@@ -64,14 +63,3 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if compressed else path.open("rb") as raw:
-            for line in raw:
-                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
-    except (EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None

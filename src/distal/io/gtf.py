@@ -7,9 +7,7 @@ both ends, BED is 0-based and half-open. Sources: https://mblab.wustl.edu/GTF22.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -18,6 +16,7 @@ from urllib.parse import unquote
 
 from distal.coords import Interval
 from distal.errors import InputError
+from distal.io import lines
 
 Kind = Literal["gene", "transcript", "exon"]
 
@@ -193,18 +192,8 @@ def _placed(
 
 def _rows(path: Path) -> Iterator[Row]:
     """Lines that hold something, as columns; what is behind ``##FASTA`` in a GFF3 is sequence."""
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(lines.read_annotation(path), start=1):
         if line.startswith(("##FASTA", ">")):
             return
         if line.strip() and not line.startswith(("#", "track", "browser")):
             yield f"{path} line {number}", line.split("\t")
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open("rb") as file:
-            compressed = file.peek(2)[:2] == b"\x1f\x8b"
-            for line in gzip.GzipFile(fileobj=file) if compressed else file:
-                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
-    except (EOFError, OSError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None

@@ -57,6 +57,19 @@ def read(path: str | Path) -> Generator[str]:
         raise InputError(f"{shown(path)} cannot be read{where} ({reason}); copy or make the file again") from None
 
 
+def read_annotation(path: Path) -> Iterator[str]:
+    """The lines of a file of genes or regions, plain or gzip, without line ends; what is no UTF-8 is replaced.
+
+    Raises `InputError` for a file that is missing, cut off or damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in gzip.GzipFile(fileobj=file) if _begins(file, _GZIP) else file:
+                yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+
 def shown(path: str | Path) -> str:
     """The path as messages have it."""
     return "standard input" if str(path) == "-" else str(path)
