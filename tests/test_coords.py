@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from distal.coords import Interval, Variant, Window, bins_over, spellings
@@ -225,6 +225,42 @@ def test_an_interval_is_centred_at_half_the_input() -> None:
 
 def test_windows_may_start_before_the_chromosome() -> None:
     assert ENFORMER.input_around(Variant("chr1", 0, "A", "C")).start == -98_303
+
+
+def test_the_variants_of_a_cell_share_a_window_worked() -> None:
+    # Cells of 1,024 bp: 1,000,000 = 976 x 1,024 + 576, so its cell is [999,424, 1,000,448), whose middle is 999,936.
+    first, last = (Variant("chr20", start, "A", "C") for start in (999_424, 1_000_447))
+    input_ = ENFORMER.input_of_cell(Variant("chr20", 1_000_000, "A", "C"), 1024)
+    assert input_.start == 999_936 - 98_304
+    assert ENFORMER.input_of_cell(first, 1024) == ENFORMER.input_of_cell(last, 1024) == input_
+    assert ENFORMER.input_of_cell(Variant("chr20", 1_000_448, "A", "C"), 1024) == input_.shift(1024)
+    assert ENFORMER.input_of_cell(Variant("chr20", 999_423, "A", "C"), 1024) == input_.shift(-1024)
+    assert ENFORMER.input_of_cell(first, 0) == ENFORMER.input_around(first)
+
+
+@given(windows(), POSITIONS, st.integers(1, 64), st.integers(1, 400))
+def test_cells_are_on_one_grid_and_hold_their_alleles(window: Window, start: int, bins: int, length: int) -> None:
+    cell = min(bins, window.bins // 2) * window.bin_bp
+    assume(cell)
+    variant = Variant("chr1", abs(start), "A" * length, "C")
+    input_ = window.input_of_cell(variant, cell)
+    output = window.output_of(input_)
+    if length > window.longest_shared(cell):
+        assert input_ == window.input_around(variant)
+        return
+    assert output.contains(variant.interval)
+    assert output.start < variant.start, "the base before an insertion has its bin too"
+    assert abs(variant.start - output.center) * 4 <= window.output_bp
+    assert variant.start // cell == input_.center // cell
+    origin = window.input_of_cell(Variant("chr1", 0, "A", "C"), cell)
+    assert (input_.start - origin.start) % window.bin_bp == 0
+
+
+@pytest.mark.parametrize("cell", [-128, 1, 100, 64 * 897, 114_688])
+def test_cells_that_do_not_fit_are_refused(cell: int) -> None:
+    with pytest.raises(InputError, match="multiple of that, at most 57,344"):
+        ENFORMER.check_cell(cell)
+    ENFORMER.check_cell(57_344)
 
 
 @given(windows(), POSITIONS)

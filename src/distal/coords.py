@@ -207,6 +207,36 @@ class Window:
         start = middle - self.input_bp // 2
         return Interval(x.chrom, start, start + self.input_bp)
 
+    def input_of_cell(self, x: Variant, cell_bp: int) -> Interval:
+        """The input interval that all variants of one cell share; the one around `x` where `cell_bp` is 0.
+
+        A chromosome is cut into cells of `cell_bp` bases from its first base on, and the input is centred on the cell
+        that has the first base of REF. All such inputs lie on one bin grid, a whole number of bins apart. An allele
+        that might leave the output (longer than `longest_shared`) gets an input of its own, around `x`. Raises
+        `InputError` as `check_cell` does.
+        """
+        self.check_cell(cell_bp)
+        if not cell_bp or max(len(x.ref), len(x.alt)) > self.longest_shared(cell_bp):
+            return self.input_around(x)
+        start = x.start // cell_bp * cell_bp
+        return self.input_around(Interval(x.chrom, start, start + cell_bp))
+
+    def longest_shared(self, cell_bp: int) -> int:
+        """The longest allele, in bases, that lies within the output wherever in its cell it begins."""
+        return self.output_bp // 2 - cell_bp // 2
+
+    def check_cell(self, cell_bp: int) -> None:
+        """Raise `InputError` where `cell_bp` is no whole number of bins, or more than half of the output.
+
+        So the first base of every REF lies in the middle half of the output.
+        """
+        if cell_bp < 0 or cell_bp % self.bin_bp or 2 * cell_bp > self.output_bp:
+            most = self.output_bp // 2 // self.bin_bp * self.bin_bp
+            raise InputError(
+                f"windows cannot be shared by the variants of {cell_bp:,} bp; the model's bins have {self.bin_bp} bp, "
+                f"so give a multiple of that, at most {most:,} (half of its output), or 0 for windows of their own"
+            )
+
     def output_of(self, input: Interval) -> Interval:
         """The interval that the output bins cover when the model reads `input`."""
         if input.width != self.input_bp:

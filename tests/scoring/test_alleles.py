@@ -110,6 +110,39 @@ def test_behind_the_edit_alt_and_shifted_are_the_same_to_the_windows_end(
     assert {codes.shape for codes in made.sequences} == {(64,)}
 
 
+@settings(max_examples=200)
+@given(
+    start=st.integers(0, 383), length=st.integers(1, 12), alt=st.text("ACGT", min_size=1, max_size=12),
+    cell=st.sampled_from([4, 8, 12, 16]),
+)  # fmt: skip
+def test_in_a_shared_window_the_same_alleles_are_read(
+    genome: Genome, start: int, length: int, alt: str, cell: int
+) -> None:
+    made = haplotypes(genome, WINDOW, at(start, length, alt), cell)
+    interval = made.interval
+    if max(length, len(alt)) <= WINDOW.longest_shared(cell):
+        assert interval.start == start // cell * cell + cell // 2 - 32  # the cell's middle at index 64 / 2
+    pad = 100
+    text = "N" * pad + CHROMOSOME + "N" * pad
+    edited = text[: pad + start] + alt + text[pad + start + length :]
+    left, right = interval.start + pad, interval.end + pad
+    assert dna.decode(made.ref) == text[left:right]
+    assert dna.decode(made.alt) == edited[left:right]
+    if made.shifted is not None:
+        growth = len(alt) - length
+        assert dna.decode(made.shifted) == text[left - growth : right - growth]
+        behind = start + len(alt) - interval.start
+        assert np.array_equal(made.alt[behind:], made.shifted[behind:])
+
+
+def test_neighbours_share_their_reference(genome: Genome) -> None:
+    shared = [haplotypes(genome, WINDOW, at(start, 1, "ACG"), 16) for start in range(192, 208)]
+    assert len({made.ref.tobytes() for made in shared}) == 1
+    assert haplotypes(genome, WINDOW, at(208, 1, "A"), 16).interval == shared[0].interval.shift(16)
+    with pytest.raises(InputError, match="multiple of that, at most 16"):
+        haplotypes(genome, WINDOW, at(200, 1, "A"), 20)
+
+
 def test_a_wrong_ref_is_refused(genome: Genome) -> None:
     wrong = "A" if CHROMOSOME[200] != "A" else "C"
     with pytest.raises(InputError, match="genome build"):
@@ -222,6 +255,8 @@ def test_haplotypes_can_be_sent_to_a_worker(genome: Genome) -> None:
 
 
 dna_text = st.text("ACGT", min_size=1, max_size=16)
+CELLS = st.sampled_from([0, 1, 2, 4])
+"""Bins of a cell whose variants share a window; 0: each has its own."""
 SHAPES = st.sampled_from([Window(128, 4, 16), Window(96, 16, 2), Window(64, 8, 6), Window(96, 1, 64)])
 
 
@@ -246,11 +281,12 @@ class Local:
 
 
 @settings(max_examples=200)
-@given(start=st.integers(0, 383), length=st.integers(1, 16), alt=dna_text, window=SHAPES)
+@given(start=st.integers(0, 383), length=st.integers(1, 16), alt=dna_text, window=SHAPES, cell=CELLS)
 def test_where_the_model_sees_no_difference_there_is_exactly_none(
-    genome: Genome, start: int, length: int, alt: str, window: Window
+    genome: Genome, start: int, length: int, alt: str, window: Window, cell: int
 ) -> None:
-    made = haplotypes(genome, window, at(start, length, alt))
+    assume(2 * cell <= window.bins)
+    made = haplotypes(genome, window, at(start, length, alt), cell * window.bin_bp)
     ref, changed = made.compared(*Local(window)(made))
     output = window.output_of(made.interval)
     # Bases that the model sees changed, and the bins that share a bin of ALT with one of them: a bin is spread evenly.

@@ -1,10 +1,10 @@
 """One variant over a window: what becomes of its row, and the sequences that a model has to read; knows no model.
 
 Both alleles are read in a window whose left edge is the same base of the genome, with the first base of REF at index
-`input_bp // 2 - 1`. An insertion pushes everything behind it to the right and off the window's end; a deletion pulls it
-to the left and the window is refilled from the genome. So behind an indel ALT's bins lie over other bases than REF's:
-a third sequence and `realignment` bring them together again. A variant is normalised before (`normalise`), so however
-it was written it is read in the same window.
+`input_bp // 2 - 1`, or somewhere near it where neighbours share a window. An insertion pushes everything behind it to
+the right and off the window's end; a deletion pulls it to the left and the window is refilled from the genome. So
+behind an indel ALT's bins lie over other bases than REF's: a third sequence and `realignment` bring them together
+again. A variant is normalised before (`normalise`), so however it was written it is read in the same window.
 """
 
 from __future__ import annotations
@@ -156,20 +156,21 @@ class Haplotypes:
         return (alt, ref) if self.flipped else (ref, alt)
 
 
-def haplotypes(genome: Genome, window: Window, judged: Judged) -> Haplotypes:
+def haplotypes(genome: Genome, window: Window, judged: Judged, share_reference: int = 0) -> Haplotypes:
     """The sequences of a judged variant in the window around it; N beyond the chromosome's ends.
 
-    Raises `InputError` where the genome has another base than REF says, `ValueError` where there is no variant.
+    With `share_reference`, in the window that all variants of so many bases share (`Window.input_of_cell`). Raises
+    `InputError` where the genome has another base than REF says, `ValueError` where there is no variant.
     """
     if judged.variant is None:
         raise ValueError(f"a row with status {judged.status} has no haplotypes")
     variant, growth = judged.variant, len(judged.variant.alt) - len(judged.variant.ref)
-    interval = window.input_around(variant)
+    interval = window.input_of_cell(variant, share_reference)
     before = max(0, growth)  # bases that `shifted` needs on the window's left
     read = Interval(interval.chrom, interval.start - before, interval.end + max(0, -growth)) if growth else interval
     bases = genome.codes(read)
     _check(variant, bases[variant.start - read.start : variant.end - read.start])
-    realign = realignment(window, variant) if growth else None
+    realign = realignment(window, variant, interval) if growth else None
     return Haplotypes(variant, interval, judged.flipped, realign, bases, before)
 
 

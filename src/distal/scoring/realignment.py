@@ -34,7 +34,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distal.coords import Variant, Window
+from distal.coords import Interval, Variant, Window
 
 Weights = NDArray[np.float32]
 
@@ -79,9 +79,12 @@ def _column(weights: Weights, like: Tensor) -> Tensor:
     return torch.from_numpy(weights).to(like.device)[:, None]
 
 
-def realignment(window: Window, variant: Variant) -> Realignment:
-    """How predictions over the window around an indel come to the same bases (see the top of this file)."""
-    output = window.output_of(window.input_around(variant))
+def realignment(window: Window, variant: Variant, input: Interval) -> Realignment:
+    """How predictions over an indel's window `input` come to the same bases (see the top of this file).
+
+    Both alleles lie in the output, and so does the base before an insertion.
+    """
+    output = window.output_of(input)
     edit = variant.start - output.start + edit_offset(variant)
     return _realign(window.bins, window.bin_bp, edit, len(variant.alt) - len(variant.ref))
 
