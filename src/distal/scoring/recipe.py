@@ -72,6 +72,10 @@ class Recipe:
     """Threads of one forward pass on a CPU; 0: those that this process uses."""
     devices: tuple[str, ...] = ()
     """Where each worker computes; empty: where the predictor is."""
+    share_reference: int = 0
+    """Variants of so many bp of a chromosome are read in one window; 0: each in the window around it."""
+    full_forward: bool = False
+    """Whether every sequence has a pass of its own, not only what a variant changes."""
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
@@ -80,6 +84,7 @@ class Recipe:
             raise InputError(f"{self.ref_mismatch!r} is not one of {', '.join(POLICIES)}")
         if not self.shifts:
             raise InputError("no shift is given; 0 is the sequence as it is")
+        self.predictor.window.check_cell(self.share_reference)
         if self.rc:
             _ = self.predictor.tracks.partners  # says what is wrong with the track table before anything is computed
         if self.gene_scorers and self.genes is None:
@@ -140,6 +145,8 @@ class Recipe:
             "rc": self.rc,
             "shifts": list(self.shifts),
             "spread": self.spreads,
+            "share_reference": self.share_reference,
+            "full_forward": self.full_forward,
             "genes": self.genes.digest() if self.genes else "",
             "ref_mismatch": self.ref_mismatch,
             "dtype": self.dtype,
@@ -191,7 +198,7 @@ class Recipe:
         batch: list[tuple[int, Haplotypes]] = []
         windows = 0
         for i in part.wanted:
-            made = haplotypes(self.genome, self.predictor.window, part.judged[i])
+            made = haplotypes(self.genome, self.predictor.window, part.judged[i], self.share_reference)
             read = 2 if made.shifted is None else 3
             if batch and windows + read > self.predictor.batch_size:
                 yield batch
