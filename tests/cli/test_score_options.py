@@ -203,6 +203,55 @@ def test_scores_near_variants_and_on_genes(score: Call, genome: Genome, genes: P
     assert not (tmp_path / "y" / "parquet" / "chr1.parquet").exists()
 
 
+@pytest.mark.parametrize("shared", [0, 256])
+@pytest.mark.parametrize("full", [False, True])
+def test_shared_windows_and_full_passes(score: Call, variants: Path, tmp_path: Path, shared: int, full: bool) -> None:
+    options = ["--vcf", variants, "--out", tmp_path / "o", "--formats", "h5", "--json", "--share-reference", shared]
+    options += ["--full-forward"] if full else []
+    code, printed, said = score(*options)
+    assert code == 0
+    line = re.search(
+        r"--share-reference 256 moves SAD by (\S+) of its size in the median, (\S+) at most \(8 SNVs", said
+    )
+    assert (line is not None) == (shared > 0)
+    summary = json.loads((tmp_path / "o" / "summary.json").read_text())
+    assert (summary["facts"]["share_reference"], summary["facts"]["full_forward"]) == (shared, full)
+    result = json.loads(printed)
+    if line is not None:
+        sharing = result["sharing"]
+        assert summary["notes"] == {"sharing": sharing}
+        assert (sharing["share_reference"], sharing["variants"]) == (256, 8)
+        assert 0 < sharing["median"] <= sharing["largest"]
+        assert [f"{sharing[key]:.2g}" for key in ("median", "largest")] == list(line.groups())
+    else:
+        assert "sharing" not in result
+    code, again, said = score(*options)  # the finished run says it again without computing anything
+    assert json.loads(again).get("sharing") == result.get("sharing")
+    assert "moves SAD" not in said
+    code, _, said = score(*options[:-1], *(["--full-forward"] if not full else [options[-1]]), "--share-reference", 128)
+    assert code == 2
+
+
+def test_what_shared_windows_cost_is_said_once_or_why_not(
+    score: Call, genome: Genome, variants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--formats", "h5", "--share-reference", 256)
+    code, printed, said = score("--vcf", variants, "--dry-run", *options, "--json")
+    assert (code, json.loads(printed)["sharing"]["variants"], "moves SAD" in said) == (0, 8, True)
+    for shard in (1, 2):
+        code, _, said = score("--vcf", variants, "--out", tmp_path / "s", "--shard", f"{shard}/2", *options)
+        assert (code, "moves SAD" in said) == (0, shard == 1)
+    few = small.write_vcf(tmp_path / "few.vcf", [("chr1", 5, "A", "<DEL>")])
+    assert "no SNV among them" in score("--vcf", few, "--out", tmp_path / "few", *options)[2]
+    with variants.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        code, _, said = score("--vcf", "-", "--out", tmp_path / "once", *options)
+    assert (code, "the variants can be read only once" in said) == (0, True)
+    code, _, said = score("--vcf", variants, "--out", tmp_path / "x", "--share-reference", 100)
+    assert (code, said.count("\n"), "the model's bins have 128 bp" in said) == (2, 1, True)
+    assert not (tmp_path / "x").exists()
+
+
 # --- output
 
 

@@ -102,18 +102,39 @@ def _folder(out: Path | None) -> Iterator[Path]:
 def _scored(task: Task, model: str, out: Path) -> dict[str, Any]:
     """Score with one model, write the other formats, say what was not scored; returns what is printed."""
     predictor = task.load(model)
+    notes = _notes(task, predictor, out)
     with progress("score", task.count, "variants") as advance:
-        summary = task.score(predictor, out, advance)
+        summary = task.score(predictor, out, notes, advance)
     if summary is None:
         return _shard_done(task, predictor, out)
     _say_why(task, summary.statuses)
-    found: dict[str, Any] = {"n_in": summary.n_in, "statuses": dict(summary.statuses)}
+    found: dict[str, Any] = {"n_in": summary.n_in, "statuses": dict(summary.statuses), **summary.notes}
     files = [str(path) for path in formats.write(out, task.formats, task.source, summary, task.components)]
     if task.output.out is not None:
         found |= {"files": files, "out": str(out)}
     if task.variants.variant:
         found["tracks"] = list(formats.top_tracks(out, summary, TOP))
     return found
+
+
+def _notes(task: Task, predictor: Predictor, out: Path | None) -> dict[str, Any]:
+    """What --share-reference costs, measured and said; what a finished run in `out` says of it."""
+    from distal.scoring.run import is_finished, read_summary
+
+    if out is not None and is_finished(out):
+        return dict(read_summary(out).notes)
+    if not task.what.share_reference or (task.shard is not None and task.shard.index > 1):
+        return {}
+    sharing = task.sharing(predictor)
+    if sharing is None:
+        why = "the variants can be read only once" if task.source.once else "no SNV among them changes anything"
+        say(f"score: how far --share-reference moves the scores is not known: {why}")
+        return {}
+    say(
+        f"score: --share-reference {sharing.share_reference} moves SAD by {sharing.median:.2g} of its size in the "
+        f"median, {sharing.largest:.2g} at most ({sharing.variants} SNVs, against windows of their own)"
+    )
+    return {"sharing": asdict(sharing)}
 
 
 def _say_why(task: Task, statuses: Mapping[str, int]) -> None:
@@ -126,12 +147,12 @@ def _say_why(task: Task, statuses: Mapping[str, int]) -> None:
 
 def _shard_done(task: Task, predictor: Predictor, out: Path) -> dict[str, Any]:
     """What is said when a shard is done: which parts are still missing, and which command merges all of them."""
-    from distal.scoring.run import parts_done
+    from distal.scoring.run import is_finished, parts_done
 
     merge = _without_shard(command_line())
     found: dict[str, Any] = {"shard": task.machine.shard, "out": str(out), "merge": merge}
     done = parts_done(out)
-    if (out / "summary.json").is_file():
+    if is_finished(out):
         say(f"score: the run in {out} is finished and merged")
         return found | {"parts_missing": 0}
     if task.count is None:
@@ -176,9 +197,11 @@ def _compared(a: Path, b: Path, out: Path | None, what: What) -> dict[str, Any]:
 
 def _estimated(task: Task, model: str, json: bool) -> dict[str, Any]:
     """What a run would take, as numbers or in words."""
-    estimate = task.estimate(task.load(model))
+    predictor = task.load(model)
+    notes = _notes(task, predictor, None)
+    estimate = task.estimate(predictor)
     _say_why(task, estimate.statuses)
-    return asdict(estimate) if json else _in_words(estimate)
+    return (asdict(estimate) if json else _in_words(estimate)) | notes
 
 
 def _in_words(estimate: Estimate) -> dict[str, Any]:

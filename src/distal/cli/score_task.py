@@ -7,11 +7,11 @@ contigs, then every row of a file that can be read twice. Only then is a model l
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distal.cli.console import command_line
 from distal.cli.score_options import Machine, Output, Variants, What
@@ -19,6 +19,7 @@ from distal.coords import spellings
 from distal.errors import InputError
 
 if TYPE_CHECKING:
+    from distal.coords import Window
     from distal.engine import Engine
     from distal.io.fasta import Genome
     from distal.io.genes import Genes
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from distal.scoring.parts import Shard
     from distal.scoring.recipe import Recipe
     from distal.scoring.run import Summary
+    from distal.scoring.sharing import Sharing
 
 FORMATS = ("h5", "json", "tsv", "parquet", "vcf", "vep")
 """The first two are what every run writes."""
@@ -62,6 +64,8 @@ class Task:
         if len(self.model) > 1 and self.source.once:
             raise InputError(f"{self.source.path} can be read only once, and each model reads it; save it to a file")
         self._check_formats()
+        for window in self.windows:
+            window.check_cell(self.what.share_reference)
         _ = self.derived, self.components
         notes = check_genome(self.source, self.genome)
         self._check_genes()
@@ -108,6 +112,13 @@ class Task:
             if len(set(names)) == len(found):
                 return dict(zip(names, self.model, strict=True))
         raise InputError(f"{self.model[0]} and {self.model[1]} have the same name; rename the folder of one")
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        """What each model reads."""
+        from distal.models import zoo
+
+        return [zoo.read_spec(zoo.find(model)).window for model in self.model]
 
     @cached_property
     def source(self) -> Source:
@@ -225,14 +236,12 @@ class Task:
 
     def _accepted(self) -> Iterator[VcfRow]:
         """The rows; under --ref-mismatch fail the first one that the genome contradicts raises `InputError`."""
-        from distal.models import zoo
         from distal.scoring.recipe import judged
 
-        window = zoo.read_spec(zoo.find(self.model[0])).window
         for row in self.source.rows():
             if self.variants.ref_mismatch == "fail":
                 try:
-                    judged(self.genome, window, "fail", row)
+                    judged(self.genome, self.windows[0], "fail", row)
                 except InputError as error:
                     raise InputError(f"{self.source.path or '--variant'} {error}") from None
             yield row
@@ -257,43 +266,47 @@ class Task:
         from distal.scoring.recipe import Recipe
         from distal.scoring.scorers import named
 
-        what, policy = self.what, self.variants.ref_mismatch
-        how = (
-            what.tracks,
-            what.rc,
-            what.shifts,
-            self.output.dtype,
-            what.spread == "sd",
-            self.genes,
-            policy,
-            self.threads,
-        )
-        return Recipe(predictor, self.genome, named(self.scores), *how)
-
-    def score(self, predictor: Predictor, out: Path, advance: Callable[[int], object]) -> Summary | None:
-        """Score everything, or the shard, into `out`; None where it was a shard."""
-        from distal.scoring.variants import score_variants
-
         what = self.what
-        return score_variants(
+        return Recipe(
             predictor,
             self.genome,
-            self.source.rows(),
-            out,
-            self.scores,
-            what.tracks,
-            what.rc,
-            what.shifts,
-            self.output.dtype,
+            named(self.scores),
+            query=what.tracks,
+            rc=what.rc,
+            shifts=what.shifts,
+            dtype=self.output.dtype,
             spread=what.spread == "sd",
             genes=self.genes,
             ref_mismatch=self.variants.ref_mismatch,
+            threads=self.threads,
+            share_reference=what.share_reference,
+            full_forward=self.machine.full_forward,
+        )
+
+    def sharing(self, predictor: Predictor) -> Sharing | None:
+        """What --share-reference changes, measured; None where it changes nothing, or can't be measured."""
+        from distal.scoring.sharing import measure
+
+        if not self.what.share_reference or self.source.once:
+            return None
+        return measure(self.recipe(predictor), self.source.rows())
+
+    def score(
+        self, predictor: Predictor, out: Path, notes: Mapping[str, Any], advance: Callable[[int], object]
+    ) -> Summary | None:
+        """Score everything, or the shard, into `out`; None where it was a shard. `notes` go into the files."""
+        from distal.scoring.variants import run_recipe
+
+        return run_recipe(
+            self.recipe(predictor),
+            self.source.rows(),
+            out,
             derived=self.derived,
             percentiles=self.output.percentiles,
             engine=self.engine,
-            threads=self.threads,
             shard=self.shard,
             command=command_line(),
+            notes=notes,
             progress=advance,
         )
 

@@ -1,9 +1,11 @@
 """What a scoring run would cost before it is begun: counts, time, disk and memory; writes nothing.
 
-Counts are exact: every row is judged as in the run. Time is that of a window, measured with all that belongs to it
-(strands, shifts, scores; see `probe`), times the windows, shared out among the processes: reading, writing and merging
-go on beside the model and are left out. Disk is arithmetic for score files and parts; other formats are compressed, so
-theirs is what such files usually take.
+Counts are exact: every row is judged as in the run. Time is that of a window, measured on the first variants of the
+file as the run scores them, with all that belongs to it (strands, shifts, scores; see `probe`), times the windows,
+shared out among the processes. So what an ALT costs where only its difference from REF is computed, and what neighbours
+share, is in it as far as the first variants are like the others. Reading, writing and merging go on beside the model
+and are left out. Disk is arithmetic for score files and parts; other formats are compressed, so theirs is what such
+files usually take.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from distal.predictor import Predictor
-from distal.scoring.alleles import STATUSES, Haplotypes, haplotypes
+from distal.scoring.alleles import STATUSES, Haplotypes, Judged, haplotypes
 from distal.scoring.components import PUBLISHED
 from distal.scoring.parts import Part, Shapes
 from distal.scoring.probe import LARGEST, SECONDS, Measured, measure
@@ -47,7 +49,7 @@ class Census:
     variants: int
     """Variants to be scored: duplicates are one."""
     windows: int
-    """Sequences that the model has to read for them: alleles at one place share REF's, an indel has three."""
+    """Sequences that the model has to read for them: alleles in one window share REF's, an indel has three."""
 
     @property
     def rows(self) -> int:
@@ -125,18 +127,23 @@ def count(recipe: Recipe, rows: Iterable[VcfRow]) -> tuple[Census, list[Haplotyp
         statuses.update(part.statuses)
         shapes.add(part)
         variants += len(part.wanted)
-        windows += _windows(part)
+        windows += _windows(recipe, part)
         wanted = part.wanted[: LARGEST // 2 - len(sample)]
-        sample += [haplotypes(recipe.genome, recipe.predictor.window, part.judged[i]) for i in wanted]
+        sample += [_made(recipe, part.judged[i]) for i in wanted]
     texts = sum(shape.rows * (4 + shape.widths.total()) for shape in shapes.of.values())
     counted = {status: statuses[status] for status in STATUSES}
     return Census(counted, len(shapes.of), texts, variants, windows), sample
 
 
-def _windows(part: Part) -> int:
-    """Sequences to be read for a part: one REF at each place, an ALT each, a shifted REF for each indel."""
+def _made(recipe: Recipe, judged: Judged) -> Haplotypes:
+    return haplotypes(recipe.genome, recipe.predictor.window, judged, recipe.share_reference)
+
+
+def _windows(recipe: Recipe, part: Part) -> int:
+    """Sequences to be read for a part: one REF in each window, an ALT each, a shifted REF for each indel."""
+    window = recipe.predictor.window
     variants = [variant for i in part.wanted if (variant := part.judged[i].variant)]
-    places = {(variant.chrom, variant.start) for variant in variants}
+    places = {window.input_of_cell(variant, recipe.share_reference) for variant in variants}
     return len(places) + len(variants) + sum(variant.is_indel for variant in variants)
 
 

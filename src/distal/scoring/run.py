@@ -16,7 +16,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -50,6 +50,8 @@ class Summary:
     facts: Mapping[str, Any]
     """Model, genome, formulas, ensembling: all that decides the scores besides the rows."""
     command: str = ""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known of the run."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Run:
 
     def _earlier(self) -> Summary | None:
         """The summary of a finished run; otherwise None, with the folder ready for parts."""
-        summary, begun = self.out / _SUMMARY, self._parts / "run.json"
-        if summary.is_file():
+        begun = self._parts / "run.json"
+        if is_finished(self.out):
             known = read_summary(self.out)
             _check_same(self.out, known.facts, self._facts)
             return known
@@ -112,14 +114,17 @@ class Run:
             raise InputError(f"{self.out} holds an unfinished run on other variants; give another folder")
         return digest is not None
 
-    def finish(self, command: str = "") -> Summary:
-        """Merge the parts into a file per chromosome, write the summary, delete the parts."""
+    def finish(self, command: str = "", notes: Mapping[str, Any] | None = None) -> Summary:
+        """Merge the parts into a file per chromosome, write the summary, delete the parts.
+
+        `command` and `notes` (JSON values) are kept in all of them.
+        """
         if self._known is not None:
             return self._same_rows(self._known)
         with _alone(self.out / _LOCK):
-            if (self.out / _SUMMARY).is_file():  # another process has merged meanwhile
+            if is_finished(self.out):  # another process has merged meanwhile
                 return self._same_rows(read_summary(self.out))
-            summary = self._merged(command)
+            summary = self._merged(command, notes or {})
             shutil.rmtree(self._parts)
         return summary
 
@@ -130,16 +135,17 @@ class Run:
         (self.out / _LOCK).unlink(missing_ok=True)  # left by a process that was killed right at its end
         return known
 
-    def _merged(self, command: str) -> Summary:
+    def _merged(self, command: str, notes: Mapping[str, Any]) -> Summary:
         (self.out / "scores").mkdir(exist_ok=True)
         statuses: Counter[str] = Counter()
+        attributes = _texts({**self._facts, **notes, "command": command})
         for chrom, shape in self._shapes.of.items():
-            statuses += self._merge(chrom, shape, {**self._attributes(), "command": command})
+            statuses += self._merge(chrom, shape, attributes)
         counted = {status: statuses[status] for status in STATUSES}
         if sum(counted.values()) != self._n:
             raise RuntimeError(f"{self._n} rows went in, {sum(counted.values())} have a status")
         rows = {chrom: shape.rows for chrom, shape in self._shapes.of.items()}
-        summary = Summary(self._n, counted, rows, self._digest.hexdigest(), self._facts, command)
+        summary = Summary(self._n, counted, rows, self._digest.hexdigest(), self._facts, command, notes)
         with replacing(self.out / _SUMMARY) as temporary:
             _write_json(temporary, asdict(summary))
         return summary
@@ -169,9 +175,6 @@ class Run:
             if columns.percentiles:
                 writer.percentiles(columns.percentiles)
         return statuses
-
-    def _attributes(self) -> dict[str, Any]:
-        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in self._facts.items()}
 
 
 def _of(chrom: str, block: Block, firsts: NDArray[np.int64]) -> tuple[Block, NDArray[np.int64]]:
@@ -237,6 +240,11 @@ def score_file(out: Path, chrom: str) -> Path:
     return out / "scores" / f"{quote(chrom, safe='')}.h5"
 
 
+def is_finished(out: Path) -> bool:
+    """Whether the run in `out` is merged."""
+    return (out / _SUMMARY).is_file()
+
+
 def read_summary(out: Path) -> Summary:
     """What came of the finished run in `out`. Raises `InputError` when there is none."""
     path = out / _SUMMARY
@@ -254,6 +262,10 @@ def _check_same(out: Path, known: Mapping[str, Any], facts: Mapping[str, Any]) -
             f"{out} holds another run (it differs in {', '.join(differing)}: there {was}); "
             "give the same, another folder, or delete this one"
         )
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

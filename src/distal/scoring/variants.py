@@ -9,7 +9,7 @@ size, and the number of threads that one forward pass uses on a CPU; both are am
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -51,6 +51,8 @@ def score_variants(
     spread: bool = True,
     genes: Genes | None = None,
     ref_mismatch: str = "skip",
+    share_reference: int = 0,
+    full_forward: bool = False,
     derived: Sequence[Derived] = (),
     percentiles: bool = False,
     engine: Engine | None = None,
@@ -65,20 +67,65 @@ def score_variants(
     or any that `scorers.named` knows, or your own `Scorer`, for the tracks that `query` selects. `rc` averages both
     strands, `shifts` the sequence moved by so many bases; with `spread` every score X of such an average also has X_sd,
     the standard deviation of the score over its members. `genes` is needed by scores per gene. `ref_mismatch` is one of
-    `POLICIES`. `derived` matrices (such as quantiles) and `percentiles` are made of the scores in the end. At most
-    `predictor.batch_size` windows go through the model at once.
-
-    `engine` says who computes (this process if None), each worker with `threads` threads on a CPU (0: as many as this
-    process uses). With `shard` only that share of the parts is scored and None is returned; a call without it, when all
-    shards are done, merges them. A call that was stopped goes on where it was when it is made again with the same
-    arguments, and ends with the same data. `command` is written to the files. Raises `InputError` when `out` holds a
-    run that differs in its arguments.
+    `POLICIES`. With `share_reference` the variants of so many bp of a chromosome are read in one window (see
+    `Window.input_of_cell`; `sharing` measures what that changes), by default each in the window around it.
+    `full_forward` gives every sequence a pass of its own, as a check of the incremental pass. At most
+    `predictor.batch_size` windows go through the model at once; a CPU takes `threads` threads in each worker (0: as
+    many as this process uses). What else there is to say stands at `run_recipe`.
     """
-    how = (query, rc, tuple(shifts), dtype, spread, genes, ref_mismatch, threads)
-    recipe = Recipe(predictor, genome, named(scores), *how)
+    recipe = Recipe(
+        predictor,
+        genome,
+        named(scores),
+        query=query,
+        rc=rc,
+        shifts=tuple(shifts),
+        dtype=dtype,
+        spread=spread,
+        genes=genes,
+        ref_mismatch=ref_mismatch,
+        threads=threads,
+        share_reference=share_reference,
+        full_forward=full_forward,
+    )
+    return run_recipe(
+        recipe,
+        rows,
+        out,
+        derived=derived,
+        percentiles=percentiles,
+        engine=engine,
+        shard=shard,
+        command=command,
+        progress=progress,
+    )
+
+
+def run_recipe(
+    recipe: Recipe,
+    rows: Iterable[VcfRow],
+    out: str | Path,
+    *,
+    derived: Sequence[Derived] = (),
+    percentiles: bool = False,
+    engine: Engine | None = None,
+    shard: Shard | None = None,
+    command: str = "",
+    notes: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Summary | None:
+    """Score `rows` as `recipe` says and write the files of `score_variants`.
+
+    `derived` matrices (such as quantiles) and `percentiles` are made of the scores in the end. `engine` says who
+    computes (this process if None). With `shard` only that share of the parts is scored and None is returned; a call
+    without it, when all shards are done, merges them. A call that was stopped goes on where it was when it is made
+    again with the same arguments, and ends with the same data. `command` and `notes` (JSON values; what is known of the
+    run, but doesn't decide its scores) are written to the files. Raises `InputError` when `out` holds a run that
+    differs in what decides the scores.
+    """
     run = Run(Path(out), recipe.facts() | _about(derived, percentiles), recipe.columns(derived, percentiles))
     score_parts(recipe, run, rows, engine or LocalEngine(), shard, progress or (lambda n: None))
-    return None if shard else run.finish(command)
+    return None if shard else run.finish(command, notes or {})
 
 
 def tally(genome: Genome, window: Window, rows: Iterable[VcfRow], ref_mismatch: str = "skip") -> dict[str, int]:
