@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -29,6 +29,7 @@ import distal
 from distal import dna
 from distal.coords import Interval, Window
 from distal.errors import InputError
+from distal.models import inference
 from distal.tracks import Track, Tracks, TrackTable
 
 if TYPE_CHECKING:
@@ -115,27 +116,61 @@ class Predictor:
 
     @torch.inference_mode()
     def tensor(self, codes: dna.Codes, channels: NDArray[np.int64] | None = None) -> Tensor:
-        """Codes uint8 [n, input_bp] to float32 [n, bins, channels] on the device; `channels` None means all.
+        """Codes uint8 [n, input_bp] to [n, bins, channels] on the device, in the weights' dtype, float32.
 
-        At most `batch_size` windows run at once, and only the chosen channels of each batch are kept.
+        `channels` None means all. At most `batch_size` windows run at once, on a CPU one, so that a prediction doesn't
+        depend on its neighbours there.
         """
+        return self._by_batches(codes, channels, partial(self.network, head=self.head), self._together)
+
+    @torch.inference_mode()
+    def by_module(self, codes: dna.Codes, channels: NDArray[np.int64] | None = None) -> Tensor:
+        """What `tensor` gives, by the module that was trained: slower, for comparison."""
+
+        def forward(some: dna.Codes, chosen: Tensor) -> Tensor:
+            with self._arithmetic():
+                values: Tensor = self.module(one_hot(some, self._alphabet), self.head)
+            return values.index_select(2, chosen).to(self._dtype)
+
+        return self._by_batches(codes, channels, forward, self.batch_size)
+
+    def _by_batches(
+        self,
+        codes: dna.Codes,
+        channels: NDArray[np.int64] | None,
+        forward: Callable[[dna.Codes, Tensor], Tensor],
+        together: int,
+    ) -> Tensor:
         if codes.ndim != 2 or codes.shape[1] != self.window.input_bp:
             raise ValueError(f"codes must be [n, {self.window.input_bp}], not {list(codes.shape)}")
-        chosen = None if channels is None else torch.from_numpy(channels).to(self.device)
-        tracks = len(self.tracks) if channels is None else len(channels)
-        values = [torch.empty(0, self.window.bins, tracks, device=self.device)]
-        for start in range(0, len(codes), self.batch_size):
-            values.append(self._forward(codes[start : start + self.batch_size], chosen))
-        return torch.cat(values)
+        chosen = self.chosen(channels)
+        values = torch.empty(len(codes), self.window.bins, len(chosen), dtype=self._dtype, device=self.device)
+        for start in range(0, len(codes), together):
+            values[start : start + together] = forward(codes[start : start + together], chosen)
+        return values
 
-    def _forward(self, codes: dna.Codes, chosen: Tensor | None) -> Tensor:
-        with self._arithmetic():
-            values: Tensor = self.module(one_hot(codes, self._alphabet), self.head)
-        return (values if chosen is None else values.index_select(2, chosen)).float()
+    def chosen(self, channels: NDArray[np.int64] | None) -> Tensor:
+        """Channels of the head as indices on the device, all of them for None."""
+        indices = np.arange(self.spec.heads[self.head]) if channels is None else channels
+        return torch.from_numpy(indices).to(self.device)
+
+    @cached_property
+    def network(self) -> inference.Network:
+        """The model as it runs fastest, made of the module's weights as they are when it is first asked for."""
+        plain = inference.bf16(self.device.type) if self.precision == "bf16" else inference.EXACT
+        return inference.network(self.module, self.n, plain)
+
+    @property
+    def _together(self) -> int:
+        return 1 if self.device.type == "cpu" else self.batch_size
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.module.parameters()).dtype
 
     @cached_property
     def _alphabet(self) -> Tensor:
-        return alphabet(self.device, self.n)
+        return alphabet(self.device, self.n).to(self._dtype)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
         """fp32 means fp32 (cuDNN would otherwise round convolutions to TF32); bf16 lowers matrix products only."""
@@ -178,6 +213,37 @@ def open_device(name: str) -> torch.device:
     return device
 
 
+@dataclass(frozen=True)
+class Reading:
+    """One way to read a sequence: a strand and a shift, under which bins stay where they are.
+
+    A shift moves the sequence that many bases to the right, in the strand's own reading direction (Basenji's order), so
+    that the mean over both strands is exactly equivariant under reverse complement. It is not undone on the output.
+    """
+
+    shift: int = 0
+    reverse: bool = False
+
+    def read(self, codes: dna.Codes) -> dna.Codes:
+        """What the model reads, of the same shape as `codes`, uint8 [..., L]."""
+        return dna.shift(dna.reverse_complement(codes) if self.reverse else codes, self.shift)
+
+    def channels(self, table: TrackTable, channels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The head's channels that stand for `channels`: on the other strand those of the partners."""
+        return table.partners[channels] if self.reverse else channels
+
+    def turned(self, values: Tensor) -> Tensor:
+        """A prediction [..., bins, channels] with its bins in the order of the forward strand."""
+        return values.flip(-2) if self.reverse else values
+
+
+def readings(rc: bool, shifts: Sequence[int]) -> list[Reading]:
+    """Every shift, each on the forward strand and with `rc` on the other. Raises `InputError` without any shift."""
+    if not shifts:
+        raise InputError("no shift is given; 0 is the sequence as it is")
+    return [Reading(shift, reverse) for shift in shifts for reverse in (False, True)[: 1 + rc]]
+
+
 @torch.inference_mode()
 def averaged(
     predictor: Predictor,
@@ -185,30 +251,17 @@ def averaged(
     rc: bool = False,
     shifts: Sequence[int] = (0,),
     channels: NDArray[np.int64] | None = None,
-    each: Callable[[Tensor], object] = lambda member: None,
 ) -> Tensor:
-    """Mean prediction over `shifts` and, with `rc`, over both strands: float32 [n, bins, channels] on the device.
+    """Mean prediction over `shifts` and, with `rc`, over both strands: [n, bins, channels] on the device.
 
-    Under `rc` the reverse complement is predicted too, its bins are flipped and the two strands of a stranded track
-    swapped; each strand is shifted in its own reading direction (Basenji's order), so the mean is exactly equivariant
-    under reverse complement for any `shifts`. A shift moves the sequence that many bases to the right under fixed
-    bins and is not undone on the output. Scores are formed from this mean, never averaged themselves. `each` is
-    called with every member of the mean, of the same shape, one after the other.
+    See `Reading`. Scores are formed from this mean, never averaged themselves.
     """
-    if not shifts:
-        raise InputError("no shift is given; 0 is the sequence as it is")
     channels = predictor.tracks.channels if channels is None else channels
     total: Tensor | float = 0.0
-    for bases in shifts:
-        value = predictor.tensor(dna.shift(codes, bases), channels)
-        each(value)
-        if rc:
-            other = dna.shift(dna.reverse_complement(codes), bases)
-            turned = predictor.tensor(other, predictor.tracks.partners[channels]).flip(1)
-            each(turned)
-            value = value + turned
-        total = total + value
-    return torch.as_tensor(total / (len(shifts) * (1 + rc)))
+    ways = readings(rc, shifts)
+    for way in ways:
+        total = total + way.turned(predictor.tensor(way.read(codes), way.channels(predictor.tracks, channels)))
+    return torch.as_tensor(total / len(ways))
 
 
 class Tile(NamedTuple):

@@ -1,0 +1,227 @@
+"""A transformer block for inference: REF's signal, and how a change of it passes through; knows no architecture.
+
+A block is called with REF's signal [N, T, C] and gives the next one, together with what a difference needs to follow:
+REF's normalised signals, keys, queries, values and attention weights. These live until the next block's turn.
+
+With δ a change, and ALT's numbers primed (the attention is Enformer's, `layers.RelativeAttention`):
+
+    δS = δq·kᵀ + (q + δq)·δkᵀ + δq·rᵀ        logits; r: the keys of the distances
+    A' − A = A (e^δS − 1 − m) / (1 + m)      with m = Σ A (e^δS − 1) over the keys
+    δo = (A' − A)·(v + δv) + A·δv
+
+so that every product has δ in it, and rounding its operands costs digits of the effect, not of the signal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from distal.models.inference.arithmetic import Arithmetic
+from distal.models.inference.differences import Normalised
+from distal.models.inference.pointwise import Linear
+from distal.models.inference.scratch import Scratch
+from distal.models.layers import RelativeAttention, TransformerBlock
+
+_CHUNK = 256
+"""Queries whose logits are held at once on a CPU: with 8 heads and 1,536 keys 12 MB, which its caches hold."""
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """(x − mean) / sd · weight + bias over channels."""
+
+    weight: Tensor
+    bias: Tensor
+    eps: float
+
+    @classmethod
+    def of(cls, norm: nn.LayerNorm) -> LayerNorm:
+        """With the weights of torch's."""
+        return cls(norm.weight, norm.bias, norm.eps)
+
+    def __call__(self, x: Tensor) -> tuple[Tensor, Normalised]:
+        """[..., C] -> the same shape, and what a difference needs."""
+        state = Normalised.of(x, self.eps)
+        return torch.addcmul(self.bias, state.values, self.weight), state
+
+    def difference(self, state: Normalised, delta: Tensor) -> Tensor:
+        """[..., C] -> [..., C]."""
+        return state.difference(delta) * self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class _Attended:
+    """What is known of REF's attention, heads apart: [N, heads, T, size]."""
+
+    query: Tensor
+    """Of the queries that are computed."""
+    keys: Tensor
+    values: Tensor
+    weights: Tensor | None
+    """[N, heads, queries, T]; None where no difference will follow."""
+
+
+class Attention:
+    """`layers.RelativeAttention` over T positions, for the queries in `rows`."""
+
+    def __init__(
+        self,
+        module: RelativeAttention,
+        features: Tensor,
+        rows: slice,
+        plain: Arithmetic,
+        carried: Arithmetic,
+        scratch: Scratch,
+    ) -> None:
+        linear = {
+            name: Linear.of(getattr(module, name), plain, carried) for name in ("query", "keys", "values", "output")
+        }
+        self._query, self._keys, self._values, self._output = linear.values()
+        self._heads, self._scale = module.heads, module.key**-0.5
+        self._content_bias, self._position_bias = module.content_bias, module.position_bias
+        distances = self._split(module.positions(features)).transpose(-1, -2)  # [heads, key, 2T−1]
+        distances = F.pad(distances, (0, 1))  # one more, so that a chunk's products are a round number
+        self._distances = plain.narrow(distances)
+        self._carried_distances = self._distances if carried is plain else carried.narrow(distances)
+        self._length = (len(features) + 1) // 2
+        self._rows = rows
+        self._plain, self._carried = plain, carried
+        self._scratch = scratch
+
+    def __call__(self, x: Tensor, followed: bool) -> tuple[Tensor, _Attended]:
+        """[N, T, C] -> [N, queries, C]; `followed`: keep the weights, for differences."""
+        query = self._split(self._query(x[:, self._rows])) * self._scale
+        keys, values = self._split(self._keys(x)), self._split(self._values(x))
+        attended = torch.empty(*query.shape[:-1], values.shape[-1], dtype=x.dtype, device=x.device)
+        weights = self._scratch.take("weights", (*query.shape[:-1], self._length), x) if followed else None
+        turned, narrow_values = self._plain.narrow(keys.transpose(-1, -2)), self._plain.narrow(values)
+        for rows in self._chunks(x.device, query.shape[-2]):
+            logits = self._logits(query, turned, rows)
+            some = torch.softmax(logits, -1, out=logits if weights is None else weights[..., rows, :])
+            attended[..., rows, :] = self._plain.matmul(some, narrow_values)
+        return self._output(self._join(attended)), _Attended(query, keys, values, weights)
+
+    def difference(self, state: _Attended, delta: Tensor) -> Tensor:
+        """A change [n, T, C] of x to that of the output [n, queries, C]; `state` is of one sequence."""
+        assert state.weights is not None
+        carried = self._carried
+        d_query = self._split(self._query.carry(delta[:, self._rows])) * self._scale
+        d_keys, d_values = self._split(self._keys.carry(delta)), self._split(self._values.carry(delta))
+        moved = state.query + self._content_bias + d_query
+        both = torch.cat([d_query, moved], -1)
+        both_keys = torch.cat([state.keys.expand_as(d_keys), d_keys], -1).transpose(-1, -2)
+        both_keys = carried.narrow(both_keys)
+        values, narrow_d_values = carried.narrow(state.values + d_values), carried.narrow(d_values)
+        attended = torch.empty(*d_query.shape[:-1], d_values.shape[-1], dtype=delta.dtype, device=delta.device)
+        for rows in self._chunks(delta.device, d_query.shape[-2]):
+            change = self._scratch.take("logits", (*both.shape[:-2], rows.stop - rows.start, self._length), delta)
+            carried.matmul(both[..., rows, :], both_keys, out=change)
+            change += self._by_distance(d_query[..., rows, :], rows, self._carried_distances, carried)
+            weights = state.weights[..., rows, :]
+            total = change.expm1_().mul_(weights).sum(-1, keepdim=True)
+            if bool(torch.isfinite(total).all()):
+                change.addcmul_(weights, -total)
+                some = carried.matmul(change, values).div_(1 + total)
+            else:  # e^δS is beyond the dtype: REF and ALT attend to other places, and can simply be subtracted
+                some = carried.matmul(self._moved_weights(state, d_query, d_keys, rows) - weights, values)
+            attended[..., rows, :] = some.add_(carried.matmul(weights.expand_as(change), narrow_d_values))
+        return self._output.carry(self._join(attended))
+
+    def _logits(self, query: Tensor, turned_keys: Tensor, rows: slice) -> Tensor:
+        """Logits [N, heads, rows, T] of some queries."""
+        some = query[..., rows, :]
+        logits = self._scratch.take("logits", (*some.shape[:-1], self._length), query)
+        self._plain.matmul(some + self._content_bias, turned_keys, out=logits)
+        return logits.add_(self._by_distance(some + self._position_bias, rows, self._distances, self._plain))
+
+    def _moved_weights(self, state: _Attended, d_query: Tensor, d_keys: Tensor, rows: slice) -> Tensor:
+        keys = self._plain.narrow((state.keys + d_keys).transpose(-1, -2))
+        return torch.softmax(self._logits(state.query + d_query, keys, rows), -1)
+
+    def _by_distance(self, query: Tensor, rows: slice, distances: Tensor, arithmetic: Arithmetic) -> Tensor:
+        """Products of queries with the distances to all keys, [N, heads, rows, T], as a view on what was computed.
+
+        Query i of the chunk needs the distances −i … T − 1 − i, counted from the chunk's first: of the product with
+        all distances that any of them needs, each row is read from one place further left than the row above.
+        """
+        count = rows.stop - rows.start
+        first = self._length - (self._rows.start + rows.stop)  # the last query's distance to key 0
+        width = self._length + count
+        products = self._scratch.take("products", (*query.shape[:-1], width), query)
+        arithmetic.matmul(query, distances[..., first : first + width], out=products)
+        stride = (*products.stride()[:-2], width - 1, 1)
+        return products.as_strided((*query.shape[:-1], self._length), stride, count - 1)
+
+    def _chunks(self, device: torch.device, queries: int) -> Iterator[slice]:
+        """Queries some at a time, on a CPU."""
+        step = _CHUNK if device.type == "cpu" else queries
+        return (slice(start, min(start + step, queries)) for start in range(0, queries, step))
+
+    def _split(self, x: Tensor) -> Tensor:
+        """[..., T, heads·size] -> [..., heads, T, size]."""
+        return x.reshape(*x.shape[:-1], self._heads, -1).transpose(-2, -3)
+
+    def _join(self, x: Tensor) -> Tensor:
+        """The inverse of `_split`."""
+        return x.transpose(-2, -3).flatten(-2)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockState:
+    """REF in a transformer block."""
+
+    before: Normalised
+    attended: _Attended
+    between: Normalised
+    floor: Tensor
+    """The MLP's hidden signal before its ReLU, negative, [N, queries, 2C]: no change takes it further down."""
+    below: Tensor
+    """What of `floor` is positive: how far below zero the signal is."""
+
+
+class Block:
+    """`layers.TransformerBlock`; only the positions in `rows` leave it."""
+
+    def __init__(
+        self,
+        module: TransformerBlock,
+        features: Tensor,
+        rows: slice,
+        plain: Arithmetic,
+        carried: Arithmetic,
+        scratch: Scratch,
+    ) -> None:
+        norm, widen, _, _, narrow, _ = module.mlp
+        assert isinstance(norm, nn.LayerNorm)
+        assert isinstance(widen, nn.Linear)
+        assert isinstance(narrow, nn.Linear)
+        self._rows = rows
+        self._before, self._between = LayerNorm.of(module.attention_norm), LayerNorm.of(norm)
+        self._attention = Attention(module.attention, features, rows, plain, carried, scratch)
+        self._widen, self._narrow = Linear.of(widen, plain, carried), Linear.of(narrow, plain, carried)
+
+    def __call__(self, x: Tensor, followed: bool) -> tuple[Tensor, BlockState | None]:
+        """[N, T, C] -> [N, queries, C] and, if `followed`, what differences need, until the next call of any block."""
+        normal, before = self._before(x)
+        attended, state = self._attention(normal, followed)
+        x = attended.add_(x[:, self._rows])
+        normal, between = self._between(x)
+        hidden = self._widen(normal)
+        if not followed:
+            return self._narrow(hidden.relu_()).add_(x), None
+        y = self._narrow(torch.relu(hidden)).add_(x)
+        floor = hidden.neg_()
+        return y, BlockState(before, state, between, floor, torch.relu(floor))
+
+    def difference(self, state: BlockState, delta: Tensor) -> Tensor:
+        """A change [n, T, C] of a block's input to that of its output, [n, queries, C]."""
+        attended = self._attention.difference(state.attended, self._before.difference(state.before, delta))
+        delta = attended.add_(delta[:, self._rows])
+        hidden = self._widen.carry(self._between.difference(state.between, delta))
+        torch.maximum(hidden, state.floor, out=hidden).sub_(state.below)  # max(x + δ, 0) − max(x, 0), exactly
+        return self._narrow.carry(hidden).add_(delta)
