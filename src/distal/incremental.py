@@ -56,12 +56,19 @@ class Pass(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Forget what was computed, so that what follows doesn't depend on it, to the last bit."""
+        ...
+
 
 class FullForward:
     """Every sequence by a pass of its own through the module that was trained: the oracle."""
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
+
+    def forget(self) -> None:
+        """See `Pass.forget`: nothing is remembered."""
 
     def members(
         self,
@@ -98,7 +105,7 @@ class Incremental:
         self._bins = _Bins(self._network.tower)
 
     def forget(self) -> None:
-        """Forget every bin, so that what follows doesn't depend, to the last bit, on what was predicted before."""
+        """See `Pass.forget`."""
         self._bins = _Bins(self._network.tower)
 
     def members(
@@ -116,20 +123,24 @@ class Incremental:
         ref = next(stream, None)
         if ref is None:
             return
-        others, first = list(islice(stream, together)), True
-        while first or others:
-            answers = zip(*(self._predicted(ref, others, way, channels) for way in ways), strict=True)
-            known = next(answers)
-            if first:
-                yield list(known)
+        known: list[Tensor] = []
+        others = list(islice(stream, together))
+        while others or not known:
+            signals: Sequence[Tensor | None] = known or [None] * len(ways)
+            members = [self._predicted(ref, others, *each, channels) for each in zip(ways, signals, strict=True)]
+            answers = zip(*members, strict=True)
+            again = list(next(answers))
+            if not known:
+                known = again
+                yield known
             yield from map(list, answers)
-            others, first = list(islice(stream, together)), False
+            others = list(islice(stream, together))
 
     @torch.inference_mode()
     def _predicted(
-        self, ref: Codes, others: Sequence[Codes], way: Reading, channels: NDArray[np.int64]
+        self, ref: Codes, others: Sequence[Codes], way: Reading, known: Tensor | None, channels: NDArray[np.int64]
     ) -> Iterator[Tensor]:
-        """REF's prediction under one reading, then those of the others."""
+        """REF's prediction under one reading, `known` if it has been made before, then those of the others."""
         predictor, network = self.predictor, self._network
         chosen = predictor.chosen(way.channels(predictor.tracks, channels))
         ref = way.read(ref)
@@ -142,7 +153,7 @@ class Incremental:
             Change(edit.first, new - x[edit.first : edit.last]) for edit, new in zip(carried, computed, strict=True)
         ]
         outputs = network.outputs(x[None], changes, predictor.head, chosen)
-        signal = _wide(outputs.prediction[0])
+        signal = _wide(outputs.prediction[0]) if known is None else way.turned(known)
         yield way.turned(signal)
         for edit in edits:
             if edit.first == edit.last:

@@ -257,11 +257,21 @@ def averaged(
     See `Reading`. Scores are formed from this mean, never averaged themselves.
     """
     channels = predictor.tracks.channels if channels is None else channels
-    total: Tensor | float = 0.0
     ways = readings(rc, shifts)
-    for way in ways:
-        total = total + way.turned(predictor.tensor(way.read(codes), way.channels(predictor.tracks, channels)))
-    return torch.as_tensor(total / len(ways))
+    read = (way.turned(predictor.tensor(way.read(codes), way.channels(predictor.tracks, channels))) for way in ways)
+    return mean(read, rc)
+
+
+def mean(members: Iterable[Tensor], rc: bool) -> Tensor:
+    """The mean over the `readings` of a sequence. Each strand is summed by itself, so either may be the first."""
+    strands: dict[bool, Tensor] = {}
+    count = 0
+    for count, member in enumerate(members, start=1):
+        reverse = rc and count % 2 == 0
+        strands[reverse] = strands[reverse] + member if reverse in strands else member
+    first, *second = strands.values()
+    total = first + second[0] if second else first
+    return total / count if count > 1 else total
 
 
 class Tile(NamedTuple):

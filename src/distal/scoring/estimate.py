@@ -1,11 +1,10 @@
 """What a scoring run would cost before it is begun: counts, time, disk and memory; writes nothing.
 
-Counts are exact: every row is judged as in the run. Time is that of a window, measured on the first variants of the
-file as the run scores them, with all that belongs to it (strands, shifts, scores; see `probe`), times the windows,
-shared out among the processes. So what an ALT costs where only its difference from REF is computed, and what neighbours
-share, is in it as far as the first variants are like the others. Reading, writing and merging go on beside the model
-and are left out. Disk is arithmetic for score files and parts; other formats are compressed, so theirs is what such
-files usually take.
+Counts are exact: every row is judged as in the run. Time is what the first variants of the file take as the run scores
+them (with strands, shifts, scores; see `probe`): so much for REF of a window, so much for every other sequence, times
+how many of each there are, shared out among the processes. It is right as far as the first variants are like the
+others. Reading, writing and merging go on beside the model and are left out. Disk is arithmetic for score files and
+parts; other formats are compressed, so theirs is what such files usually take.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distal.predictor import Predictor
-from distal.scoring.alleles import STATUSES, Haplotypes, Judged, haplotypes
+from distal.predictor import Precision
+from distal.scoring.alleles import STATUSES
 from distal.scoring.components import PUBLISHED
 from distal.scoring.parts import Part, Shapes
-from distal.scoring.probe import LARGEST, SECONDS, Measured, measure
+from distal.scoring.probe import SECONDS, Measured, Sequences, measure, sequences
 from distal.scoring.recipe import Recipe
 from distal.scoring.run import Columns
 
@@ -48,8 +47,8 @@ class Census:
     """Of the texts and positions of all rows in score files, where every text takes the room of the longest."""
     variants: int
     """Variants to be scored: duplicates are one."""
-    windows: int
-    """Sequences that the model has to read for them: alleles in one window share REF's, an indel has three."""
+    sequences: Sequences
+    """What the model has to read for them."""
 
     @property
     def rows(self) -> int:
@@ -86,9 +85,8 @@ class Estimate:
     windows: int
     processes: int
     precision: str
-    batch_size: int
     seconds: float = 0.0
-    """With the precision and the batch size that are asked for."""
+    """With the precision that is asked for."""
     disk_bytes: int = 0
     disk_most_bytes: int = 0
     """While the run is merged, when parts and score files are both there."""
@@ -96,7 +94,6 @@ class Estimate:
     """Of one process."""
     gpu_memory_bytes: int = 0
     recommended_precision: str = ""
-    recommended_batch_size: int = 0
     recommended_seconds: float = 0.0
 
 
@@ -113,38 +110,28 @@ def estimate(
     `columns` are the run's matrices, `formats` what is made of them, `processes` how many share the work (workers
     times shards).
     """
-    census, sample = count(recipe, rows)
-    measured = measure(recipe, sample, seconds) if sample else None
-    return concluded(census, measured, disk(census, columns, formats), processes, recipe.predictor)
+    census, first = count(recipe, rows)
+    measured = measure(recipe, first, seconds) if first else None
+    return concluded(census, measured, disk(census, columns, formats), processes, recipe.predictor.precision)
 
 
-def count(recipe: Recipe, rows: Iterable[VcfRow]) -> tuple[Census, list[Haplotypes]]:
-    """Judge every row as the run will; also returns the first variants to be scored. Memory is flat in their number."""
+def count(recipe: Recipe, rows: Iterable[VcfRow]) -> tuple[Census, Part | None]:
+    """Judge every row as the run will; also returns the first part with variants to be scored, None without any.
+
+    Memory is flat in the number of rows.
+    """
     statuses, shapes = Counter[str](), Shapes()
-    sample: list[Haplotypes] = []
-    variants = windows = 0
+    first: Part | None = None
+    variants, read = 0, Sequences(0, 0)
     for part in recipe.parts(rows):
         statuses.update(part.statuses)
         shapes.add(part)
         variants += len(part.wanted)
-        windows += _windows(recipe, part)
-        wanted = part.wanted[: LARGEST // 2 - len(sample)]
-        sample += [_made(recipe, part.judged[i]) for i in wanted]
+        read += sequences(recipe, part)
+        first = first or (part if part.wanted else None)
     texts = sum(shape.rows * (4 + shape.widths.total()) for shape in shapes.of.values())
     counted = {status: statuses[status] for status in STATUSES}
-    return Census(counted, len(shapes.of), texts, variants, windows), sample
-
-
-def _made(recipe: Recipe, judged: Judged) -> Haplotypes:
-    return haplotypes(recipe.genome, recipe.predictor.window, judged, recipe.share_reference)
-
-
-def _windows(recipe: Recipe, part: Part) -> int:
-    """Sequences to be read for a part: one REF in each window, an ALT each, a shifted REF for each indel."""
-    window = recipe.predictor.window
-    variants = [variant for i in part.wanted if (variant := part.judged[i].variant)]
-    places = {window.input_of_cell(variant, recipe.share_reference) for variant in variants}
-    return len(places) + len(variants) + sum(variant.is_indel for variant in variants)
+    return Census(counted, len(shapes.of), texts, variants, read), first
 
 
 def disk(census: Census, columns: Columns, formats: Sequence[str] = ()) -> Disk:
@@ -173,29 +160,26 @@ def _other(census: Census, columns: Columns, name: str) -> int:
     return int(census.rows * _TABLE_NUMBER * (_TABLE_NUMBERS[name] + components + scores))
 
 
-def concluded(census: Census, measured: Measured | None, disk: Disk, processes: int, predictor: Predictor) -> Estimate:
-    """The arithmetic: windows times seconds for each, over `processes` that are equally fast."""
+def concluded(census: Census, measured: Measured | None, disk: Disk, processes: int, precision: Precision) -> Estimate:
+    """The arithmetic: sequences times seconds for each, over `processes` that are equally fast."""
     found = Estimate(
         n_in=census.rows,
         statuses=census.statuses,
         n_to_score=census.variants,
-        windows=census.windows,
+        windows=census.sequences.total,
         processes=processes,
-        precision=predictor.precision,
-        batch_size=predictor.batch_size,
+        precision=precision,
         disk_bytes=disk.end,
         disk_most_bytes=disk.most,
     )
     if measured is None:
         return found
-    best = measured.recommended()
-    share = census.windows / processes
+    best = measured.recommended(census.sequences)
     return replace(
         found,
-        seconds=share * measured.nearest(predictor).per_window,
+        seconds=measured.probes[0].expected(census.sequences) / processes,
         memory_bytes=measured.memory,
         gpu_memory_bytes=measured.gpu_memory,
         recommended_precision=best.precision,
-        recommended_batch_size=best.batch_size,
-        recommended_seconds=share * best.per_window,
+        recommended_seconds=best.expected(census.sequences) / processes,
     )

@@ -1,6 +1,8 @@
-"""How fast this machine scores, and in how much memory, by batch size and precision: measured on real windows.
+"""How fast this machine scores, and in how much memory, by precision: measured on the first variants of a run.
 
-Knows a recipe and a clock; counts nothing and writes nothing.
+Knows a recipe and a clock; counts nothing and writes nothing. What a variant costs depends on its neighbours: those in
+one window share REF, of which all other sequences are small changes. So two things are timed, REF by itself and some
+variants as the run scores them (`Recipe.score`), and what is left of the second goes to the sequences besides REF.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from threading import Event, Thread
 
@@ -19,93 +22,112 @@ import torch
 
 from distal.errors import InputError
 from distal.predictor import Precision, Predictor
-from distal.scoring.alleles import Haplotypes
+from distal.scoring.parts import Part
 from distal.scoring.recipe import Recipe
 
 SECONDS = 30.0
-"""How long is measured, about; one batch is always finished."""
-LARGEST = 64
-"""Windows of the largest batch that is tried, unless a larger one is asked for."""
-GAIN, GAIN_BF16 = 1.05, 1.5
-"""How many times faster a larger batch, and bf16, must be to be recommended."""
+"""How long is measured, about; REF and one variant are always finished."""
+GAIN_BF16 = 1.5
+"""How many times faster bf16 must be to be recommended."""
 
 _TICK = 0.01
-_CGROUP = Path("/sys/fs/cgroup")
+_GROWTH = 4
+"""How many times as many variants are timed next, while there is time."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What is read for some variants."""
+
+    references: int
+    """REF of a window, shared by the variants that follow each other in it."""
+    others: int
+    """ALT of each variant, and the shifted REF of an indel."""
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.references + self.others
+
+    def __add__(self, other: Sequences) -> Sequences:
+        return Sequences(self.references + other.references, self.others + other.others)
+
+
+def sequences(recipe: Recipe, part: Part) -> Sequences:
+    """What is read for a part; nothing is fetched or predicted."""
+    window = recipe.predictor.window
+    variants = [variant for i in part.wanted if (variant := part.judged[i].variant)]
+    windows = groupby(window.input_of_cell(variant, recipe.share_reference) for variant in variants)
+    return Sequences(sum(1 for _ in windows), len(variants) + sum(variant.is_indel for variant in variants))
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One batch: of what size it was to be at most, how many distinct windows it had, and how long it took."""
+    """Some variants that were scored in one precision, and how long it took."""
 
     precision: Precision
-    batch_size: int
-    windows: int
+    timed: Sequences
     seconds: float
+    reference: float
+    """Seconds of one REF by itself."""
 
-    @property
-    def per_window(self) -> float:
-        """Seconds."""
-        return self.seconds / self.windows
+    def expected(self, asked: Sequences) -> float:
+        """Seconds that `asked` will take. Where REF alone took all the time that there was, all sequences are alike."""
+        rest = self.seconds - self.timed.references * self.reference
+        if rest <= 0:
+            return self.seconds * asked.total / self.timed.total
+        return asked.references * self.reference + asked.others * rest / self.timed.others
 
 
 @dataclass(frozen=True)
 class Measured:
-    """All batches that were timed, and the most memory that the process held meanwhile, in bytes."""
+    """A probe of each precision that was tried, and the most memory that the process held meanwhile, in bytes."""
 
     probes: tuple[Probe, ...]
+    """The one that was asked for first."""
     memory: int
     gpu_memory: int
 
-    def nearest(self, predictor: Predictor) -> Probe:
-        """The largest batch timed that isn't larger than the predictor's, in its precision."""
-        same = [one for one in self.probes if one.precision == predictor.precision]
-        return max(same, key=lambda one: (one.batch_size <= predictor.batch_size, one.batch_size))
-
-    def recommended(self) -> Probe:
-        """The smallest batch that is about as fast as the fastest; in bf16 only where that is much faster."""
+    def recommended(self, asked: Sequences) -> Probe:
+        """fp32, or bf16 where that makes `asked` much faster."""
         full = [one for one in self.probes if one.precision == "fp32"]
         half = [one for one in self.probes if one.precision == "bf16"]
-        best = [_smallest_fast(probes) for probes in (full, half) if probes]
-        return best[-1] if best[0].per_window >= GAIN_BF16 * best[-1].per_window else best[0]
+        if full and half and full[0].expected(asked) < GAIN_BF16 * half[0].expected(asked):
+            return full[0]
+        return (half or full)[0]
 
 
-def _smallest_fast(probes: Sequence[Probe]) -> Probe:
-    fastest = min(one.per_window for one in probes)
-    return min((one for one in probes if one.per_window <= GAIN * fastest), key=lambda one: one.batch_size)
+def measure(recipe: Recipe, part: Part, seconds: float = SECONDS) -> Measured:
+    """Score the first variants of `part`, which has some, for about `seconds`: one, then more while there is time.
 
-
-def measure(recipe: Recipe, sample: Sequence[Haplotypes], seconds: float = SECONDS) -> Measured:
-    """Score batches of `sample` for about `seconds`: the smallest first, then larger ones while they are promising.
-
-    The precision asked for comes first; fp32 always, bf16 where the device has instructions for it. A batch is tried
-    only where time and memory are left for it, going by the batch before, and where `sample` fills it. Raises
-    `InputError` where none fits into a GPU.
+    The precision asked for comes first, then the other: fp32 always, bf16 where the device has instructions for it.
+    Raises `InputError` where not even one variant fits into a GPU.
     """
     end = time.monotonic() + seconds
     recipe = recipe.on(0)
     probes: list[Probe] = []
     with _watched(recipe.predictor.device) as memory:
-        for precision, size in _tries(recipe.predictor):
-            batch = _batch(sample, size)
-            before = [one for one in probes if one.precision == precision]
-            if before and not _worth_trying(batch, before[-1], memory, end):
-                continue
+        for precision in _precisions(recipe.predictor):
+            if probes and time.monotonic() > end:
+                break
+            probed = replace(recipe, predictor=replace(recipe.predictor, precision=precision))
+            found: list[Probe] = []
             try:
-                probes.append(_timed(recipe, batch, precision, size, end))
+                found.extend(_probed(probed, part, end))  # what was found before memory ran out stays
             except torch.OutOfMemoryError:
                 torch.cuda.empty_cache()
+            probes += found[-1:]
     if not probes:
-        raise InputError("not even the smallest batch fits into the memory of the GPU; take another, or --device cpu")
+        raise InputError("not even one variant fits into the memory of the GPU; take another, or --device cpu")
     return Measured(tuple(probes), memory.host, memory.gpu)
 
 
-def _tries(predictor: Predictor) -> Iterator[tuple[Precision, int]]:
-    """What to time, in order."""
-    precisions: list[Precision] = [predictor.precision]
-    if predictor.precision == "bf16" or fast_bf16(predictor.device):
-        precisions.append("bf16" if predictor.precision == "fp32" else "fp32")
-    sizes = {predictor.batch_size, *(1 << power for power in range(1, LARGEST.bit_length()))}
-    return ((precision, size) for precision in precisions for size in sorted(sizes))
+def _precisions(predictor: Predictor) -> Iterator[Precision]:
+    yield predictor.precision
+    if predictor.precision == "bf16":
+        yield "fp32"
+    elif fast_bf16(predictor.device):
+        yield "bf16"
 
 
 def fast_bf16(device: torch.device) -> bool:
@@ -116,37 +138,48 @@ def fast_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _batch(sample: Sequence[Haplotypes], size: int) -> list[Haplotypes]:
-    """As many of `sample` as fill a batch of `size` windows; at least one."""
-    batch: list[Haplotypes] = []
-    filled = 0
-    for made in sample:
-        if batch and filled + len(made.sequences) > size:
-            break
-        batch.append(made)
-        filled += len(made.sequences)
-    return batch
+def _probed(recipe: Recipe, part: Part, end: float) -> Iterator[Probe]:
+    """One variant of `part`, then more of them while there is time, going by those before."""
+    some = _first(part, 1)
+    took = _timed(recipe, some, end)
+    passes = 2 if recipe.full_forward else 1  # ALT that is REF has a pass of its own there
+    reference = _timed(recipe, _unchanged(part), end) / passes
+    size = 1
+    while True:
+        probe = Probe(recipe.predictor.precision, sequences(recipe, some), took, reference)
+        yield probe
+        size *= _GROWTH
+        more = _first(part, size)
+        if len(more.wanted) == len(some.wanted) or time.monotonic() + probe.expected(sequences(recipe, more)) > end:
+            return
+        some, took = more, _timed(recipe, more, end)
 
 
-def _distinct(batch: Sequence[Haplotypes]) -> int:
-    return len({codes.tobytes() for made in batch for codes in made.sequences})
+def _first(part: Part, variants: int) -> Part:
+    """The rows of `part` up to its first so many variants."""
+    end = part.wanted[:variants][-1] + 1
+    return replace(
+        part, rows=part.rows[:end], judged=part.judged[:end], places=part.places[:end], firsts=part.firsts[:end]
+    )
 
 
-def _worth_trying(batch: Sequence[Haplotypes], last: Probe, memory: _Memory, end: float) -> bool:
-    larger = _distinct(batch) / last.windows
-    in_time = time.monotonic() + larger * last.seconds < end
-    return larger > 1 and in_time and larger * (memory.host - memory.start) < free_memory() / 2
+def _unchanged(part: Part) -> Part:
+    """The first variant of `part` by itself, with REF for ALT: nothing but REF has to be computed."""
+    i = part.wanted[0]
+    variant = part.judged[i].variant
+    assert variant is not None
+    same = replace(part.judged[i], variant=replace(variant, alt=variant.ref))
+    return replace(part, rows=[part.rows[i]], judged=[same], places=[0], firsts=[0])
 
 
-def _timed(recipe: Recipe, batch: Sequence[Haplotypes], precision: Precision, size: int, end: float) -> Probe:
-    """Score a batch up to three times while there is time: the first call has costs that the others haven't."""
-    probed = replace(recipe, predictor=replace(recipe.predictor, batch_size=size, precision=precision))
+def _timed(recipe: Recipe, part: Part, end: float) -> float:
+    """Seconds to score `part`, the least of up to three times: the first time has costs that the others haven't."""
     took: list[float] = []
     while not took or (len(took) < 3 and time.monotonic() + took[-1] < end):
         start = time.monotonic()
-        probed.answers(batch)  # the numbers come back to the CPU, so a GPU is done too
+        recipe.score(part)  # the numbers come back to the CPU, so a GPU is done too
         took.append(time.monotonic() - start)
-    return Probe(precision, size, _distinct(batch), min(took))
+    return min(took)
 
 
 @dataclass
@@ -185,13 +218,3 @@ def resident() -> int:
         return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def free_memory() -> int:
-    """Bytes that this machine, or the container, has left; a lower bound (what caches hold could be freed)."""
-    pages = os.sysconf("SC_AVPHYS_PAGES") if "SC_AVPHYS_PAGES" in os.sysconf_names else os.sysconf("SC_PHYS_PAGES") // 2
-    free = pages * os.sysconf("SC_PAGE_SIZE")
-    limit, used = _CGROUP / "memory.max", _CGROUP / "memory.current"
-    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
-        free = min(free, int(text) - int(used.read_text()))
-    return free

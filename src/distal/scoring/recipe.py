@@ -1,16 +1,18 @@
 """How a part of a run is scored: the model, the scores and everything else that decides them; knows no folder.
 
 For each variant REF and ALT are predicted over the same window, averaged over strands and shifts, both are brought to
-the same bases (`alleles`), and the scores (`scorers`) are taken on the device: bins never leave it. Windows with the
-same sequence in a batch are predicted once, so an ALT that is the same as REF scores exactly 0. What a batch holds
-depends on its part alone, so the scores of a part are the same to the last bit wherever and whenever it is scored.
+the same bases (`alleles`), and the scores (`scorers`) are taken on the device: bins never leave it. Neighbours in one
+window share REF's prediction, and an ALT that is the same as REF scores exactly 0. What a pass remembers it forgets
+before each part, so the scores of a part are the same to the last bit wherever and whenever it is scored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
+from itertools import chain, groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distal import dna
 from distal.errors import InputError
+from distal.incremental import FullForward, Incremental, Pass
 from distal.io.scores import DTYPES, Block, Derived, GeneAt, GeneScores, Matrix
-from distal.predictor import Predictor, averaged
+from distal.predictor import Predictor, mean
 from distal.scoring import parts
 from distal.scoring.alleles import REF_FLIPPED, REF_MISMATCH, Haplotypes, Judged, haplotypes, judge
 from distal.scoring.parts import Part
@@ -38,8 +40,6 @@ if TYPE_CHECKING:
 POLICIES = ("skip", "swap", "fail")
 """What to do with a row whose REF is not the genome's: give it a status and no scores; score it in its own direction
 where the genome has its ALT; refuse the whole file."""
-
-
 _LONG_WINDOW = 1 << 16
 
 
@@ -90,6 +90,14 @@ class Recipe:
         if self.gene_scorers and self.genes is None:
             raise InputError(f"score {self.gene_scorers[0].name} is one per gene; give the genes (--genes, a GTF file)")
         object.__setattr__(self, "threads", self.threads or torch.get_num_threads())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what was made of the fields."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def _pass(self) -> Pass:
+        return FullForward(self.predictor) if self.full_forward else Incremental(self.predictor)
 
     @cached_property
     def table(self) -> TrackTable:
@@ -169,8 +177,9 @@ class Recipe:
     @property
     def part_rows(self) -> int:
         """Rows of a part: what is lost at most when a run is killed, so few where a window takes long on a CPU."""
-        slow = self.predictor.device.type == "cpu" and self.predictor.window.input_bp >= _LONG_WINDOW
-        return parts.PART_ROWS // 16 if slow else parts.PART_ROWS
+        if self.predictor.device.type != "cpu" or self.predictor.window.input_bp < _LONG_WINDOW:
+            return parts.PART_ROWS
+        return parts.PART_ROWS // (4 if self.share_reference else 16)
 
     def parts(self, rows: Iterable[VcfRow]) -> Iterator[Part]:
         """The rows in parts, judged."""
@@ -182,10 +191,11 @@ class Recipe:
         names = self.names(self.plain_scorers)
         values = np.full((len(names), len(part.rows), len(self.table)), np.nan)
         genes = _GeneRows(self.names(self.gene_scorers), self.dtype, len(self.table))
-        for batch in self._batches(part):
-            for (i, _), answer in zip(batch, self.answers([made for _, made in batch]), strict=True):
-                values[:, i] = answer.values
-                genes.add(i, answer)
+        variants = (self.haplotypes(part.judged[i]) for i in part.wanted)
+        self._pass.forget()
+        for i, answer in zip(part.wanted, self.answers(variants), strict=True):
+            values[:, i] = answer.values
+            genes.add(i, answer)
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.isfinite(values.sum(axis=(0, 2)))  # a single nan or inf shows in the sum
         failed = [i for i in part.wanted if not finite[i]]
@@ -193,41 +203,33 @@ class Recipe:
         matrices = dict(zip(names, _narrow(values, self.dtype), strict=True))
         return part.block(matrices, failed, genes.table(failed) if self.gene_scorers else None)
 
-    def _batches(self, part: Part) -> Iterator[list[tuple[int, Haplotypes]]]:
-        """The variants of `part` to be scored, as many at a time as fill a pass of the predictor."""
-        batch: list[tuple[int, Haplotypes]] = []
-        windows = 0
-        for i in part.wanted:
-            made = haplotypes(self.genome, self.predictor.window, part.judged[i], self.share_reference)
-            read = 2 if made.shifted is None else 3
-            if batch and windows + read > self.predictor.batch_size:
-                yield batch
-                batch, windows = [], 0
-            batch.append((i, made))
-            windows += read
-        if batch:
-            yield batch
+    def haplotypes(self, judged: Judged) -> Haplotypes:
+        """What is read of a judged variant."""
+        return haplotypes(self.genome, self.predictor.window, judged, self.share_reference)
+
+    def answers(self, variants: Iterable[Haplotypes]) -> Iterator[Answer]:
+        """The scores of some variants; neighbours in the same window have one prediction of REF."""
+        for _, group in groupby(variants, key=attrgetter("interval")):
+            yield from self._answers(list(group))
 
     @torch.inference_mode()
-    def answers(self, batch: Sequence[Haplotypes]) -> list[Answer]:
-        """The scores of some variants."""
-        plans = [self._plan(made) for made in batch]
-        codes, places = _distinct([made.sequences for made in batch])
-        members: list[list[Tensor]] = []
+    def _answers(self, group: Sequence[Haplotypes]) -> Iterator[Answer]:
+        """The scores of variants in one window."""
+        others = (codes for made in group for codes in made.sequences[1:])
+        sequences = chain([group[0].ref], others)
+        predictions = self._pass.members(sequences, self.rc, self.shifts, self.table.channels)
+        ref = next(predictions)
+        for made in group:
+            yield self._answer(made, [ref, *islice(predictions, len(made.sequences) - 1)])
 
-        def evaluate(signal: Tensor) -> list[Tensor]:
-            signal = signal.cpu() if signal.device.type == "mps" else signal  # Apple's GPUs have no float64 to sum in
-            pairs = [made.compared(*_at(signal, place)) for made, place in zip(batch, places, strict=True)]
-            return [plan(*pair) for plan, pair in zip(plans, pairs, strict=True)]
-
-        def keep(member: Tensor) -> None:
-            if self.spreads:
-                members.append(evaluate(member))
-
-        means = evaluate(averaged(self.predictor, codes, self.rc, self.shifts, self.table.channels, keep))
-        spreads = [[torch.stack(scores).std(0, correction=0)] for scores in zip(*members, strict=True)]
-        numbers = zip(plans, means, spreads or [[]] * len(plans), strict=True)
-        return [plan.answer([mean, *spread]) for plan, mean, spread in numbers]
+    def _answer(self, made: Haplotypes, predictions: Sequence[Sequence[Tensor]]) -> Answer:
+        """The scores of a variant from the members of the prediction of each of its sequences."""
+        plan = self._plan(made)
+        scores = plan(*made.compared(*(mean(members, self.rc) for members in predictions)))
+        if not self.spreads:
+            return plan.answer([scores])
+        each = torch.stack([plan(*made.compared(*member)) for member in zip(*predictions, strict=True)])
+        return plan.answer([scores, each.std(0, correction=0)])
 
     def _plan(self, made: Haplotypes) -> _Plan:
         """Which scores of `made` are taken over which bins."""
@@ -312,26 +314,3 @@ def _narrow(values: NDArray[np.float64], dtype: str) -> Matrix:
 
 def _seen_from(variant: Variant, gene: Gene) -> GeneAt:
     return GeneAt(gene.id, gene.name, gene.strand, gene.downstream(variant.start))
-
-
-def _distinct(groups: Sequence[Sequence[dna.Codes]]) -> tuple[dna.Codes, list[list[int]]]:
-    """The distinct sequences of some groups, [n, input_bp], and where those of each group stand among them."""
-    found: dict[bytes, int] = {}
-    rows: list[dna.Codes] = []
-    places: list[list[int]] = []
-    for group in groups:
-        place = []
-        for codes in group:
-            key = codes.tobytes()
-            if key not in found:
-                found[key] = len(rows)
-                rows.append(codes)
-            place.append(found[key])
-        places.append(place)
-    return np.stack(rows), places
-
-
-def _at(signal: Tensor, place: Sequence[int]) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The predictions of REF, ALT and, for an indel, of the shifted REF."""
-    ref, alt, *shifted = (signal[i] for i in place)
-    return ref, alt, shifted[0] if shifted else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distal.scoring.alleles import SCORED, Judged, haplotypes, judge
+from distal.scoring.alleles import SCORED, Judged, judge
 from distal.scoring.recipe import Recipe
 from distal.scoring.scorers import named
 
@@ -69,6 +69,5 @@ def _scores(recipe: Recipe, found: list[Judged]) -> np.ndarray[tuple[int, int], 
     """SAD of each, [n, tracks]."""
     values = [np.empty((0, len(recipe.table)))]
     for judged in found:
-        made = haplotypes(recipe.genome, recipe.predictor.window, judged, recipe.share_reference)
-        values += [answer.values for answer in recipe.answers([made])]
+        values += [answer.values for answer in recipe.answers([recipe.haplotypes(judged)])]
     return np.concatenate(values)
