@@ -15,9 +15,9 @@ from distal.coords import Interval
 from distal.io.fasta import Genome
 from distal.io.vcf import VcfRow
 from distal.predictor import Predictor
-from distal.scoring import estimate as module
 from distal.scoring.estimate import Census, Disk, concluded, count, disk, estimate
-from distal.scoring.probe import Measured, Probe
+from distal.scoring.parts import PART_ROWS
+from distal.scoring.probe import Measured, Probe, Sequences
 from distal.scoring.recipe import Recipe
 from distal.scoring.run import Columns
 from distal.scoring.scorers import named
@@ -38,54 +38,51 @@ def recipe(predictor: Predictor, genome: Genome, dtype: str = "float16", rc: boo
     return Recipe(predictor, genome, named(["SAD", "SAR"]), "", rc, (0,), dtype, True, None, "skip", 1)
 
 
-MEASURED = Measured(
-    (
-        Probe("fp32", 2, 2, 1.0),  # 0.5 s a window
-        Probe("fp32", 4, 4, 1.2),  # 0.3
-        Probe("fp32", 8, 8, 2.32),  # 0.29: 3.4 % faster, not worth twice the memory
-    ),
-    5_000,
-    70,
-)
+FULL = Probe("fp32", Sequences(2, 4), 1.0, 0.3)
+"""0.3 s for a REF; two of them leave 1.0 - 0.6 = 0.4 s for four others: 0.1 s each."""
+MEASURED = Measured((FULL,), 5_000, 70)
 
 
-def test_time_is_windows_times_seconds_over_processes(predictor: Predictor) -> None:
-    census = Census({"scored": 100, "failed": 0, "duplicate": 20}, 1, 1000, variants=100, windows=210)
-    found = concluded(census, MEASURED, Disk(10, 20, 5), 3, predictor)
+def test_time_is_sequences_times_seconds_over_processes() -> None:
+    census = Census({"scored": 100, "failed": 0, "duplicate": 20}, 1, 1000, 100, Sequences(90, 120))
+    found = concluded(census, MEASURED, Disk(10, 20, 5), 3, "fp32")
     assert (found.n_in, found.n_to_score, found.windows, found.processes) == (120, 100, 210, 3)
-    assert found.seconds == pytest.approx(210 * 0.3 / 3)  # batch size 4 is asked for
-    assert (found.recommended_precision, found.recommended_batch_size) == ("fp32", 4)
-    assert found.recommended_seconds == pytest.approx(21)
+    assert found.seconds == pytest.approx((90 * 0.3 + 120 * 0.1) / 3)
+    assert (found.precision, found.recommended_precision) == ("fp32", "fp32")
+    assert found.recommended_seconds == pytest.approx(13)
     assert (found.disk_bytes, found.disk_most_bytes) == (15, 30)  # 10 + 5; 10 and the parts' 20
     assert (found.memory_bytes, found.gpu_memory_bytes) == (5_000, 70)
 
 
-def test_nothing_to_score_takes_no_time(predictor: Predictor) -> None:
-    found = concluded(Census({"ref_mismatch": 7}, 1, 10, 0, 0), None, Disk(1, 1, 0), 1, predictor)
-    assert (found.n_in, found.seconds, found.memory_bytes, found.recommended_batch_size) == (7, 0, 0, 0)
+def test_nothing_to_score_takes_no_time() -> None:
+    found = concluded(Census({"ref_mismatch": 7}, 1, 10, 0, Sequences(0, 0)), None, Disk(1, 1, 0), 1, "fp32")
+    assert (found.n_in, found.seconds, found.memory_bytes, found.recommended_precision) == (7, 0, 0, "")
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("size", [1, 2, 5, 64])
-def test_the_asked_batch_or_the_next_smaller_one_counts(predictor: Predictor, precision: str, size: int) -> None:
-    both = replace(MEASURED, probes=(*MEASURED.probes, Probe("bf16", 1, 1, 9.0), Probe("bf16", 32, 16, 1.0)))
-    if precision == "fp32" and size == 1:
-        both = replace(both, probes=(Probe("fp32", 1, 1, 1.0), *both.probes))
-    found = both.nearest(replace(predictor, precision=precision, batch_size=size))
-    sizes = {"fp32": {1: 1, 2: 2, 5: 4, 64: 8}, "bf16": {1: 1, 2: 1, 5: 1, 64: 32}}
-    assert (found.precision, found.batch_size) == (precision, sizes[precision][size])
+def test_where_ref_took_all_the_time_sequences_are_alike() -> None:
+    assert replace(FULL, reference=0.6).expected(Sequences(3, 9)) == pytest.approx(12 / 6)
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(1.7, "fp32"), (1.5, "bf16")])
-def test_bf16_is_recommended_where_it_pays(seconds: float, expected: str) -> None:
-    # fp32 takes 0.29 s a window at best, 0.3 in the smaller batch; 0.3 / 1.5 = 0.2, so 8 windows may take 1.6 s.
-    found = replace(MEASURED, probes=(*MEASURED.probes, Probe("bf16", 8, 8, seconds))).recommended()
-    assert found.precision == expected
+@pytest.mark.parametrize("asked_first", ["fp32", "bf16"])
+@pytest.mark.parametrize(("other", "expected"), [(0.09, "fp32"), (0.05, "bf16")])
+def test_bf16_is_recommended_where_it_pays(asked_first: str, other: float, expected: str) -> None:
+    # REF takes 0.3 s in both. A locus of 1 REF and 100 others takes 0.3 + 10 s in fp32, 9.3 s or 5.3 s in bf16; of
+    # windows with one variant each bf16 saves little: 30 + 10 s against 30 + 5 s.
+    half = Probe("bf16", Sequences(2, 4), 0.6 + 4 * other, 0.3)
+    probes = (FULL, half) if asked_first == "fp32" else (half, FULL)
+    found = Measured(probes, 0, 0)
+    assert found.recommended(Sequences(1, 100)).precision == expected
+    assert found.recommended(Sequences(100, 100)).precision == "fp32"
+    alone = Measured((half,), 0, 0)
+    assert alone.recommended(Sequences(1, 100)).precision == "bf16"
+    assert concluded(Census({}, 1, 1, 1, Sequences(1, 100)), found, Disk(1, 1, 0), 1, "fp32").seconds == pytest.approx(
+        probes[0].expected(Sequences(1, 100))
+    )
 
 
 def test_disk_by_hand() -> None:
     columns = Columns(builders.TABLE, ("SAD", "SAR"), (), "float16", {})
-    census = Census({"scored": 1000, "failed": 0}, 2, text_bytes=30_000, variants=1000, windows=2000)
+    census = Census({"scored": 1000, "failed": 0}, 2, text_bytes=30_000, variants=1000, sequences=Sequences(1000, 1000))
     names = sum(len(track.name) + len(track.description) for track in builders.TABLE)
     # 1,000 rows x 6 tracks x 2 bytes x 2 scores = 24,000, and texts.
     assert disk(census, columns) == Disk(24_000 + 30_000 + 2 * (16_384 + names), 54_000, 0)
@@ -96,18 +93,21 @@ def test_disk_by_hand() -> None:
     assert disk(census, columns, ["tsv"]).others == 1000 * (2 + 6) * 5  # six tracks have six components
 
 
-def test_windows_are_counted_once(predictor: Predictor, genome: Genome) -> None:
+def test_sequences_are_counted_as_they_are_read(predictor: Predictor, genome: Genome) -> None:
     one, other = small.snv(genome, 5000), small.snv(genome, 5000, 2)
     chrom, pos, ref, _ = small.snv(genome, 7000)
     insertion = (chrom, pos, ref, f"{ref}GATTACA")
     same = (chrom, 9000, *[genome.fetch(Interval.from_one_based(chrom, 9000, 9000))] * 2)
-    census, sample = count(
-        recipe(predictor, genome), small.rows(one, other, one, insertion, same, (chrom, 5, "N", "A"))
-    )
+    census, first = count(recipe(predictor, genome), small.rows(one, other, one, insertion, same, (chrom, 5, "N", "A")))
     assert {k: v for k, v in census.statuses.items() if v} == {"scored": 4, "duplicate": 1, "unsupported_allele": 1}
-    assert (census.rows, census.variants, len(sample)) == (6, 4, 4)
+    assert first is not None
+    assert (census.rows, census.variants, len(first.wanted)) == (6, 4, 4)
     # One place with REF and two ALTs; an insertion has REF, ALT and the moved REF; the last one REF and ALT.
-    assert census.windows == 3 + 3 + 2
+    assert census.sequences == Sequences(1 + 1 + 1, 2 + 2 + 1)
+    # In cells of 512 bp, 5,000 and 7,000 lie in two; back in the first, it is read again.
+    shared = replace(recipe(predictor, genome), share_reference=512)
+    rows = small.rows(one, small.snv(genome, 4700), insertion, small.snv(genome, 5050))
+    assert count(shared, rows)[0].sequences == Sequences(3, 3 + 2)
 
 
 @pytest.mark.parametrize(("dtype", "rc"), [("float16", True), ("float32", False)])
@@ -147,7 +147,8 @@ def test_every_format_is_foreseen(tmp_path: Path, genome: Genome, capsys: pytest
 def test_rows_are_counted_in_flat_memory(predictor: Predictor, genome: Genome) -> None:
     chrom, pos, ref, alt = small.snv(genome, 5000)
     many = (VcfRow(i, i, chrom, pos, "x", ref, alt) for i in range(3000))
-    census, sample = count(recipe(predictor, genome), many)
+    census, first = count(recipe(predictor, genome), many)
     assert (census.rows, census.variants, census.statuses["duplicate"]) == (3000, 1, 2999)
-    assert len(sample) == 1
-    assert len(count(recipe(predictor, genome), small.rows(*small.alleles(genome, 80)))[1]) <= module.LARGEST // 2
+    assert first is not None
+    assert len(first.rows) == PART_ROWS
+    assert count(recipe(predictor, genome), small.rows(("chr1", 5, "A", "<DEL>")))[1] is None

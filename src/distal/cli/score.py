@@ -213,14 +213,12 @@ def _in_words(estimate: Estimate) -> dict[str, Any]:
     }
     if not estimate.n_to_score:
         return found
-    asked = f"--precision {estimate.precision} --batch-size {estimate.batch_size}"
-    better = f"--precision {estimate.recommended_precision} --batch-size {estimate.recommended_batch_size}"
     gpu = f", {_bytes(estimate.gpu_memory_bytes)} of the GPU's" if estimate.gpu_memory_bytes else ""
     each = "" if estimate.processes == 1 else f" each of {estimate.processes} processes"
     return {
         **found,
-        "time": f"about {duration(estimate.seconds)}{each} with {asked}",
-        "recommended": f"{better}: about {duration(estimate.recommended_seconds)}",
+        "time": f"about {duration(estimate.seconds)}{each} with --precision {estimate.precision}",
+        "recommended": f"--precision {estimate.recommended_precision}: about {duration(estimate.recommended_seconds)}",
         "memory": f"{_bytes(estimate.memory_bytes)}{gpu}, each process",
     }
 
