@@ -44,7 +44,7 @@ def test_a_pass_costs_what_is_published():
 def test_a_small_pass_is_counted_by_hand():
     """Two dilated layers, 4 bins read, 2 said, of a Basenji2 all of whose widths are 1 (letters are 4 wide)."""
     ones = Basenji2Config(1, 1, 1.0, 2, 1, 1.5, 1, 512, 2, "erf", {"human": 1}, tower=(1,) * 6)
-    # stem: 512 positions x 15 x 4 letters; tower: 256 + 128 + 64 + 32 + 16 + 8 positions x 5; a multiplication and an addition each
+    # stem: 512 positions x 15 x 4 letters; tower: 256 + 128 + ... + 8 positions x 5; two operations each
     assert flops.plain(ones).local == 2 * (512 * 15 * 4 + 504 * 5)
     # each of 4 bins: 3 of the dilated convolution, 1 back; two layers
     assert flops.plain(ones).between == 2 * 2 * 4 * (3 + 1)
