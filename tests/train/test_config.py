@@ -33,6 +33,7 @@ def test_what_is_left_out_is_enformers_training(tmp_path: Path) -> None:
     assert (chosen.lr, chosen.warmup, chosen.betas, chosen.eps) == (5e-4, 5000, (0.9, 0.999), 1e-8)
     assert (chosen.clip, chosen.weight_decay, chosen.schedule) == (0.2, 0.0, "constant")
     assert (config.precision, config.ema, config.crop, config.splits) == ("fp32", 0.0, None, ["train"])
+    assert not config.activation_checkpointing
     assert config.folder == Path("runs/a")
 
 

@@ -62,7 +62,14 @@ def fit_killed_at(config: Config, data: Path, step: int) -> None:
             small.ENFORMER,
             {"ema": 0.9, "optimizer": {"lr": 1e-2, "warmup": 2, "schedule": "cosine", "weight_decay": 0.1}},
         ),
-        (small.ENFORMER, {"crop": {"input_bp": 1024, "bins": 4}, "validation": {"every": 2, "rc": True}}),
+        (
+            small.ENFORMER,
+            {
+                "crop": {"input_bp": 1024, "bins": 4},
+                "validation": {"every": 2, "rc": True},
+                "activation_checkpointing": True,
+            },
+        ),
     ],
 )
 @pytest.mark.parametrize("killed_at", [5, 6])
@@ -96,6 +103,20 @@ def test_a_run_can_be_lengthened(tmp_path: Path, data: Path) -> None:
     loop.fit(small.config(tmp_path / "two", steps=6), data)
     long, two = ([line for line in lines(tmp_path / name) if "loss" in line] for name in ("long", "two"))
     assert long == two
+
+
+@pytest.mark.parametrize("model", [small.BASENJI2, small.ENFORMER])
+def test_activation_checkpointing_changes_nothing_and_may_be_switched(
+    tmp_path: Path, data: Path, model: dict[str, Any]
+) -> None:
+    """Dropout and batch norm are at work; the second run switches to checkpointing after three steps."""
+    loop.fit(small.config(tmp_path / "plain", model=model), data)
+    loop.fit(small.config(tmp_path / "mixed", model=model, steps=3), data)
+    loop.fit(small.config(tmp_path / "mixed", model=model, activation_checkpointing=True), data)
+    plain, mixed = ([line["loss"] for line in lines(tmp_path / name) if "loss" in line] for name in ("plain", "mixed"))
+    assert mixed[:3] == plain[:3]
+    assert mixed[3:] == pytest.approx(plain[3:], rel=1e-4)
+    assert started(tmp_path / "mixed", data, model=model, activation_checkpointing=True).progress.step == 6
 
 
 def started(tmp_path: Path, data: Path, **changes: Any) -> Run:

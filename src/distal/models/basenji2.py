@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distal.coords import Window
+from distal.models.checkpointing import Checkpointed, convolve_again, repeatable
 from distal.models.layers import GELUS, Activation, BatchNorm, crop, round_half_even, truncated_normal_
 
 TOWER_BLOCKS = 6
@@ -86,7 +87,7 @@ class Basenji2Config:
         return cls(**{**values, "tower": None if tower is None else tuple(tower)})
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(Checkpointed):
     """GELU → convolution without bias → batch norm → pooling. The first block's GELU meets the one-hot."""
 
     def __init__(
@@ -100,7 +101,12 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, L] -> [B, outputs, L / pool]."""
-        y: Tensor = self.pool(self.norm(self.conv(self.gelu(x))))
+        if self.checkpointed:
+            return repeatable(self._pooled, convolve_again(self.conv, self.gelu, x))
+        return self._pooled(self.conv(self.gelu(x)))
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        y: Tensor = self.pool(self.norm(x))
         return y
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distal.coords import Window
+from distal.models.checkpointing import Checkpointed, convolve_again
 from distal.models.layers import (
     GELUS,
     Activation,
@@ -109,7 +110,7 @@ def position_features(length: int, features: int) -> Tensor:
     return torch.cat([inside, torch.sign(distance) * inside], dim=1).float()
 
 
-class ConvBlock(nn.Module):
+class ConvBlock(Checkpointed):
     """Batch norm → GELU → convolution: the activation comes first."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, gelu: Activation) -> None:
@@ -120,8 +121,13 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, L] -> [B, outputs, L]."""
-        y: Tensor = self.conv(self.gelu(self.norm(x)))
+        if self.checkpointed:
+            return convolve_again(self.conv, self._activated, x, self.norm.parameters())
+        y: Tensor = self.conv(self._activated(x))
         return y
+
+    def _activated(self, x: Tensor) -> Tensor:
+        return self.gelu(self.norm(x))
 
 
 class UnetStep(nn.Module):

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from distal.coords import Window
+from distal.models.checkpointing import Checkpointed, convolve_again
 from distal.models.layers import (
     BatchNorm,
     RelativeAttention,
@@ -141,7 +142,7 @@ def position_features(length: int, features: int) -> Tensor:
     return torch.cat([symmetric, torch.sign(distance)[:, None] * symmetric], dim=1).float()
 
 
-class ConvBlock(nn.Sequential):
+class ConvBlock(Checkpointed):
     """Batch norm → GELU → convolution: the activation comes first."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
@@ -151,8 +152,13 @@ class ConvBlock(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, L] -> [B, outputs, L]."""
-        y: Tensor = self.conv(quick_gelu(self.norm(x)))
+        if self.checkpointed:
+            return convolve_again(self.conv, self._activated, x, self.norm.parameters())
+        y: Tensor = self.conv(self._activated(x))
         return y
+
+    def _activated(self, x: Tensor) -> Tensor:
+        return quick_gelu(self.norm(x))
 
 
 class MaxPool(nn.MaxPool1d):

@@ -9,18 +9,38 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from distal.models.checkpointing import Checkpointed, repeatable, repeating
 
 Activation = Callable[[Tensor], Tensor]
 
 
+class _QuickGelu(torch.autograd.Function):
+    """x · sigmoid(1.702 x) is silu(1.702 x) / 1.702, so its slope is silu's at 1.702 x: it keeps x and nothing else."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return (1.702 * x).sigmoid_().mul_(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        slope: Tensor = torch.ops.aten.silu_backward(gradient, 1.702 * x)
+        return slope
+
+
 def quick_gelu(x: Tensor) -> Tensor:
     """The GELU x · sigmoid(1.702 x) of Enformer and the released Basenji2 (Hendrycks & Gimpel 2016, section 2)."""
-    return x * torch.sigmoid(1.702 * x)
+    y: Tensor = _QuickGelu.apply(x)  # type: ignore[no-untyped-call]
+    return y
 
 
 GELUS: dict[str, Activation] = {
@@ -47,6 +67,8 @@ class BatchNorm(nn.BatchNorm1d):
         assert self.momentum is not None
         mean, unbiased = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
         y = F.batch_norm(x, mean, unbiased, self.weight, self.bias, True, 1.0, self.eps)
+        if repeating():
+            return y
         count = x.numel() // x.shape[1]
         with torch.no_grad():
             self.running_mean.lerp_(mean, self.momentum)
@@ -84,20 +106,23 @@ class SoftmaxPool(nn.Module):
         """[B, C, L] -> [B, C, L/2]; L must be even."""
         if x.shape[-1] % 2:
             raise ValueError(f"pooling halves the length, {x.shape[-1]} is odd")
-        second = x[..., 1::2]
-        difference = x[..., 0::2] - second
-        return second + torch.sigmoid(self.logits(difference)) * difference
+        first, second = x.reshape(*x.shape[:-1], -1, 2).unbind(-1)
+        difference = first - second
+        y: Tensor = second + torch.sigmoid(self.logits(difference)) * difference
+        return y
 
 
 def relative_shift(x: Tensor) -> Tensor:
     """Logits per distance to logits per key: [..., T, 2T−1] -> [..., T, T] with out[i, j] = x[i, (j − i) + T − 1].
 
-    The last axis of `x` holds the distances key − query = −(T−1) … T−1 (Transformer-XL, appendix B).
+    The last axis of `x` holds the distances key − query = −(T−1) … T−1 (Transformer-XL, appendix B). Nothing is copied:
+    a row of the result starts one place earlier in its row of `x` than the row above, which is a stride of 2T−2.
     """
-    *batch, queries, distances = x.shape
-    padded: Tensor = F.pad(x, (1, 0)).reshape(*batch, distances + 1, queries)
-    shifted: Tensor = padded[..., 1:, :].reshape(*batch, queries, distances)
-    return shifted[..., :queries]
+    *_, queries, distances = x.shape
+    x = x.contiguous()
+    return x.as_strided(
+        (*x.shape[:-1], queries), (*x.stride()[:-2], distances - 1, 1), x.storage_offset() + queries - 1
+    )
 
 
 class RelativeAttention(nn.Module):
@@ -160,7 +185,7 @@ class _TransformerConfig(Protocol):
     def position_dropout(self) -> float: ...
 
 
-class TransformerBlock(nn.Module):
+class TransformerBlock(Checkpointed):
     """Attention, then an MLP: x + attention(norm(x)), x + MLP(norm(x)); each ends in dropout (Enformer)."""
 
     def __init__(self, config: _TransformerConfig, eps: float) -> None:
@@ -184,6 +209,9 @@ class TransformerBlock(nn.Module):
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """[B, T, C] and [2T−1, F] position features -> [B, T, C]."""
+        return repeatable(self._forward, x, features) if self.checkpointed else self._forward(x, features)
+
+    def _forward(self, x: Tensor, features: Tensor) -> Tensor:
         attended = self.attention(self.attention_norm(x), self.position_dropout(features))
         y: Tensor = self.mlp(x + self.attention_dropout(attended))
         return y

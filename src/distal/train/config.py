@@ -84,6 +84,9 @@ class Config(_Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 lowers matrix products only; weights, normalisation and loss stay float32. For GPUs, and CPUs with bf16
     instructions: on others it is many times slower than fp32."""
+    activation_checkpointing: bool = False
+    """Repeat cheap work in the backward pass instead of keeping its results: the same gradients from half the memory
+    or less. For full-size models, with which it is no slower on CPUs."""
     ema: float = Field(default=0.0, ge=0, lt=1)
     """Decay of a running mean of the weights, which is what is validated and kept; 0 keeps the weights themselves."""
     checkpoint_every: int = Field(default=500, gt=0)

@@ -16,6 +16,7 @@ from distal.data import dataset
 from distal.data.dataset import Examples
 from distal.errors import InputError
 from distal.models import zoo
+from distal.models.checkpointing import checkpoint_activations
 from distal.models.zoo import Spec
 from distal.predictor import Predictor, open_device
 from distal.train import checkpoint
@@ -23,7 +24,7 @@ from distal.train.checkpoint import Progress
 from distal.train.config import Config
 
 LAST = "last.safetensors"
-_MAY_CHANGE = {"out", "steps", "device", "checkpoint_every", "validation", "weights"}
+_MAY_CHANGE = {"out", "steps", "device", "checkpoint_every", "validation", "weights", "activation_checkpointing"}
 
 
 @dataclass(eq=False)
@@ -69,6 +70,7 @@ def start(config: Config, data: Path) -> Run:
         for splits in (config.splits, ["valid"])
     )
     model, kept = _build(spec, crop, train)
+    checkpoint_activations(model, config.activation_checkpointing)
     model, kept = model.to(device), kept.to(device).eval().requires_grad_(False)
     optimizer = _optimizer(config, model)
     run = Run(config, spec, crop.window, train, valid, model, kept, optimizer, Progress(), device)
