@@ -24,7 +24,7 @@ from distal.incremental import FullForward, Incremental
 from distal.models import zoo
 from distal.models.basenji2 import Basenji2, Basenji2Config, ConvBlock
 from distal.models.enformer import EnformerConfig
-from distal.models.weights_enformer import FROM_TORCH, modules
+from distal.models.weights_enformer import FROM_SONNET, FROM_TORCH, modules
 from distal.predictor import Precision, Predictor
 from distal.tracks import Track, TrackTable
 from distal.train.losses import poisson
@@ -99,6 +99,18 @@ def export(module: Any, path: Path) -> None:
     for one in modules(len(module.transformer), {head: head for head in module.heads}, attention_pooling=True):
         for ours, theirs, _ in FROM_TORCH[one.kind]:
             found[one.torch + theirs] = state[one.ours + ours].contiguous()
+    save_file(found, path)
+
+
+def export_sonnet(module: Any, path: Path) -> None:
+    """Write an Enformer's weights under their places in DeepMind's tree of modules, in TensorFlow's layout."""
+    state, found = module.state_dict(), {}
+    for one in modules(len(module.transformer), {HEAD: HEAD}, attention_pooling=True):
+        for ours, theirs, _ in FROM_SONNET[one.kind]:
+            value = state[one.ours + ours]
+            value = value.squeeze(-1) if one.kind == "pool" else value
+            turned = value.permute(*reversed(range(value.ndim))) if theirs == "/w" or one.kind == "matrix" else value
+            found[(one.sonnet + theirs).removeprefix("module/").replace("/", ".")] = turned.contiguous()
     save_file(found, path)
 
 
@@ -184,9 +196,9 @@ class Ours:
         numbers = {**dataclasses.asdict(made), "heads": dict(made.heads), "tower_widths": made.tower_widths}
         return numbers | {"family": self._family, "bins_read": made.input_bp // made.window.bin_bp}
 
-    def export(self, path: str) -> dict[str, Any]:
+    def export(self, path: str, sonnet: bool = False) -> dict[str, Any]:
         """Write the weights for the peer."""
-        export(self.module, Path(path))
+        (export_sonnet if sonnet else export)(self.module, Path(path))
         return {}
 
     def forward(self, codes: str, save: str = "") -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Sides:
         """Our side's answer."""
         if precision not in self._ours:
             options = {"family": self.family, "quick": self.given.quick, **self._our_options}
-            self._ours[precision] = self._started(sys.executable, "bench.ours", precision, options)
+            self._ours[precision] = self.started(sys.executable, "bench.ours", precision, options)
         return self._ours[precision](action, **asked)
 
     def peer(self, action: str, precision: str = "fp32", **asked: Any) -> dict[str, Any] | None:
@@ -116,10 +116,11 @@ class Sides:
             if not weights.exists():
                 self.ours("export", path=str(weights))
             options = {"weights": str(weights), "geometry": self.machine["geometry"], **self._peer_options}
-            self._peers[precision] = self._started(self.given.python, "bench.peers", precision, options)
+            self._peers[precision] = self.started(self.given.python, "bench.peers", precision, options)
         return self._peers[precision](action, **asked)
 
-    def _started(self, python: str, module: str, precision: str, options: dict[str, Any]) -> Worker:
+    def started(self, python: str, module: str, precision: str, options: dict[str, Any]) -> Worker:
+        """A side of its own, ended with the others."""
         common = {"device": self.given.device, "threads": self.given.threads, "precision": precision}
         worker = Worker(python, module, self.given.threads, {**common, **options})
         self._stack.callback(worker.close)
@@ -170,7 +171,7 @@ class Sides:
 
     def apart(self, name: str, ours: str = "ours", peer: str = "peer") -> float | None:
         """Largest difference between what both sides saved as `name`, relative to the peer's largest number."""
-        if self.given.python is None:
+        if not Path(self.saved(name, peer)).exists():
             return None
         own, theirs = (np.load(self.saved(name, side)).astype(np.float64) for side in (ours, peer))
         return float(np.abs(own[: len(theirs)] - theirs).max() / np.abs(theirs).max())
