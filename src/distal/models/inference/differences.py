@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from distal.models.layers import GELUS
 
-_STEEP = 1.0  # beyond this, two values of a sigmoid are far enough apart to be subtracted
+_STEEP = 1.0  # beyond this, two values are far enough apart to be subtracted
 _TANH = 2.0 * (2.0 / torch.pi) ** 0.5  # gelu_tanh(x) = x · sigmoid(_TANH · (x + 0.044715 x³))
 _CUBIC = 0.044715
 
@@ -29,8 +29,8 @@ def sigmoid(x: Tensor, delta: Tensor) -> Tensor:
 
 def softplus(x: Tensor, delta: Tensor) -> Tensor:
     """Of log(1 + e^x): log(1 + σ(x) (e^δ − 1))."""
-    near = torch.log1p(torch.sigmoid(x) * torch.expm1(delta.clamp(max=_STEEP)))
-    return torch.where(delta < _STEEP, near, F.softplus(x + delta) - F.softplus(x))
+    near = torch.log1p(torch.sigmoid(x) * torch.expm1(delta.clamp(-_STEEP, _STEEP)))
+    return torch.where(delta.abs() < _STEEP, near, F.softplus(x + delta) - F.softplus(x))
 
 
 def gelu(kind: str, x: Tensor, delta: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -314,6 +315,7 @@ def network(module: nn.Module, n: float = 0.0, plain: Arithmetic = EXACT, carrie
     `n` is the value of all four channels at an N. `plain` is the arithmetic of predictions, `carried` that of changes.
     Most weights are shared with the module, those of convolutions are copies.
     """
+    module = deepcopy(module, {id(weight): weight.detach() for weight in module.parameters()})  # the same memory
     if isinstance(module, Enformer):
         return EnformerNetwork(module, n, plain, carried)
     if isinstance(module, Basenji2):
