@@ -37,8 +37,8 @@ QUICK: dict[str, dict[str, Any]] = {
         "attention_heads": 2,
         "key_size": 4,
         "divisible_by": 2,
-        "input_bp": 2048,
-        "bins": 8,
+        "input_bp": 8192,
+        "bins": 32,
         "heads": {HEAD: 6},
     },
     "basenji2": {
@@ -47,12 +47,12 @@ QUICK: dict[str, dict[str, Any]] = {
         "dilated_layers": 3,
         "dilated": 4,
         "final": 9,
-        "input_bp": 2048,
-        "bins": 8,
+        "input_bp": 8192,
+        "bins": 32,
         "heads": {HEAD: 6},
     },
 }
-"""What `--quick` changes: models for a test, of which no speed can be read."""
+"""What `--quick` changes: models for a test, of which no speed can be read; long enough for a change to be small."""
 FULL: dict[str, dict[str, Any]] = {"enformer": {"heads": {HEAD: 5313}}, "basenji2": {"gelu": "erf"}}
 """The published geometry, with one head on both sides; the GELU is the one that basenji2-pytorch has."""
 
