@@ -23,6 +23,7 @@ from bench.worker import Action, Meter, serve
 from distal.incremental import FullForward, Incremental
 from distal.models import zoo
 from distal.models.basenji2 import Basenji2, Basenji2Config, ConvBlock
+from distal.models.checkpointing import checkpoint_activations
 from distal.models.enformer import EnformerConfig
 from distal.models.weights_enformer import FROM_SONNET, FROM_TORCH, modules
 from distal.predictor import Precision, Predictor
@@ -162,6 +163,7 @@ class Ours:
         threads: int = 2,
         full_forward: bool = False,
         train: bool = False,
+        checkpointing: bool = False,
         model: str = "",
     ) -> None:
         torch.set_num_threads(threads)
@@ -172,6 +174,7 @@ class Ours:
         tracks = TrackTable(tuple(Track(i, f"{HEAD}_{i}") for i in range(self.module.config.heads[HEAD])))
         spec = zoo.Spec("bench", family, self.module.config, "Apache-2.0")
         self.weights = sum(tensor.nbytes for tensor in self.module.state_dict().values())
+        checkpoint_activations(self.module, checkpointing)
         if train or model:  # not a side that predicts
             return
         self.predictor = Predictor(self.module, spec, tracks, HEAD, self._device, precision, batch_size=1)

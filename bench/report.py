@@ -33,6 +33,9 @@ class Case:
     ours_above: float = 0.0
     """Most bytes above the weights."""
     peer_above: float = 0.0
+    ours_peak: float = 0.0
+    """Most bytes of the whole process."""
+    peer_peak: float = 0.0
     difference: float | None = None
     """Largest difference of the results, relative to the largest result."""
     more: dict[str, Any] = field(default_factory=dict)
@@ -43,10 +46,12 @@ class Case:
         """A round's answers; they did `units` and `per` units."""
         self.ours.append(ours["seconds"] / units)
         self.ours_above = max(self.ours_above, ours["above"])
+        self.ours_peak = max(self.ours_peak, ours["peak"])
         self.rates.append(rate)
         if peer is not None:
             self.peer.append(peer["seconds"] / per)
             self.peer_above = max(self.peer_above, peer["above"])
+            self.peer_peak = max(self.peer_peak, peer["peak"])
 
     def against(self, slower: Case) -> None:
         """Also say what this case's ratio is to the peer of another, in the other's precision, round by round."""
@@ -73,6 +78,8 @@ class Case:
             "of_gemm_peak": _rounded(_median(fractions)),
             "gib_above_weights": _rounded(self.ours_above / 2**30),
             "peer_gib_above_weights": _rounded(self.peer_above / 2**30) if self.peer else None,
+            "gib_peak": _rounded(self.ours_peak / 2**30),
+            "peer_gib_peak": _rounded(self.peer_peak / 2**30) if self.peer else None,
             "difference": _rounded(self.difference),
             **self.more,
         }

@@ -74,8 +74,8 @@ def compare(given: Given, family: str) -> tuple[list[Case], list[str]]:
                 alone = both.ours("variants", precision, codes=locus.isolated)
                 cases[precision, "isolated"].add(alone, peer, rate)
                 beside = [both.ours("variants", precision, codes=codes, fresh=False) for codes in locus.beside]
-                together = {name: sum(one[name] for one in beside) for name in ("seconds",)}
-                together["above"] = max(one["above"] for one in beside)
+                together = {name: max(one[name] for one in beside) for name in ("above", "peak")}
+                together["seconds"] = sum(one["seconds"] for one in beside)
                 cases[precision, "neighbours"].add(together, peer, rate, len(beside))
                 dense = both.ours("variants", precision, codes=locus.dense)
                 cases[precision, "dense"].add(dense, peer, rate, locus.snvs)

@@ -67,18 +67,18 @@ def first(path: Path, count: int) -> Iterator[str]:
 
 def run(command: list[str], threads: int) -> dict[str, Any]:
     """Seconds of a whole process, and the most memory that it had resident (looked at 20 times a second)."""
-    started, above = time.perf_counter(), 0.0
+    started, peak = time.perf_counter(), 0.0
     process = subprocess.Popen(
         command, env=environment(threads), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     while process.poll() is None:
-        above = max(above, _most(process.pid))
+        peak = max(peak, _most(process.pid))
         time.sleep(0.05)
     seconds = time.perf_counter() - started
     if process.returncode:
         assert process.stderr is not None
         raise RuntimeError(process.stderr.read().decode())
-    return {"seconds": seconds, "above": above}
+    return {"seconds": seconds, "above": peak, "peak": peak}
 
 
 def _most(process: int) -> float:

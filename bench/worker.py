@@ -95,13 +95,14 @@ class Meter:
         self._before = 0 if self._cuda else _resident("VmRSS")
 
     def __call__(self, work: Callable[[], Any], weights: int) -> dict[str, float]:
-        """Run `work`; returns ``seconds`` and ``above``, bytes above libraries and `weights` bytes."""
+        """Run `work`; returns ``seconds``, ``peak`` bytes, and ``above``: those above libraries and `weights` bytes."""
         sampled = self._start()
         started = time.perf_counter()
         work()
         self._wait()
         seconds = time.perf_counter() - started
-        return {"seconds": seconds, "above": max(0.0, sampled() - self._before - weights)}
+        peak = sampled()
+        return {"seconds": seconds, "peak": peak, "above": max(0.0, peak - self._before - weights)}
 
     def _wait(self) -> None:
         if self._cuda:

@@ -62,7 +62,7 @@ def test_reuse_only_ever_saves(config):
 def test_ratios_are_those_of_a_round():
     case = Case("a", "b", "peer")
     for ours, theirs in ((1.0, 2.0), (2.0, 8.0), (4.0, 12.0)):
-        case.add({"seconds": ours, "above": 1.0}, {"seconds": theirs, "above": 2.0}, 1e9)
+        case.add({"seconds": ours, "above": 1.0, "peak": 2.0}, {"seconds": theirs, "above": 2.0, "peak": 3.0}, 1e9)
     row = case.row()
     assert (row["ratio"], row["ratio_least"], row["ratio_most"]) == (3.0, 2.0, 4.0)
     assert (row["seconds"], row["peer_seconds"]) == (2.0, 8.0)
