@@ -125,11 +125,11 @@ def _counted(module: Basenji2) -> dict[str, Tensor]:
 
 
 def gemm(device: str, dtype: str, size: int) -> dict[str, Any]:
-    """Operations a second of a square matrix product, the best of three."""
+    """Operations a second of a square matrix product, the best of five."""
     a, b = (torch.randn(size, size, device=device).to(getattr(torch, dtype)) for _ in range(2))
     a @ b
     best = float("inf")
-    for _ in range(3):
+    for _ in range(5):
         _wait(device)
         started = time.perf_counter()
         a @ b

@@ -25,7 +25,7 @@ class Case:
     peer: list[float] = field(default_factory=list)
     """As many as `ours`, each measured beside it, or none."""
     rates: list[float] = field(default_factory=list)
-    """FLOP/s of the GEMM measured in each round."""
+    """FLOP/s of the GEMM measured in each round; the largest is the peak."""
     plain: float = 0.0
     """Operations of a unit as published."""
     remaining: float = 0.0
@@ -61,21 +61,21 @@ class Case:
     def row(self) -> dict[str, Any]:
         """Plain values; None where there was no peer."""
         ratios = [theirs / own for theirs, own in zip(self.peer, self.ours, strict=False)]
-        fractions = [self.remaining / own / rate for own, rate in zip(self.ours, self.rates, strict=True) if rate]
+        peak, seconds = max(self.rates, default=0.0), _median(self.ours)
         return {
             "case": self.name,
             "unit": self.unit,
             "peer": self.peer_name or None,
             "rounds": len(self.ours),
-            "seconds": _rounded(_median(self.ours)),
+            "seconds": _rounded(seconds),
             "peer_seconds": _rounded(_median(self.peer)),
             "ratio": _rounded(_median(ratios)),
             "ratio_least": _rounded(min(ratios, default=None)),
             "ratio_most": _rounded(max(ratios, default=None)),
             "tflop": _rounded(self.plain / 1e12),
             "tflop_remaining": _rounded(self.remaining / 1e12),
-            "gemm_gflops": _rounded((_median(self.rates) or 0) / 1e9),
-            "of_gemm_peak": _rounded(_median(fractions)),
+            "gemm_gflops": _rounded(peak / 1e9),
+            "of_gemm_peak": _rounded(self.remaining / seconds / peak) if seconds and peak else None,
             "gib_above_weights": _rounded(self.ours_above / 2**30),
             "peer_gib_above_weights": _rounded(self.peer_above / 2**30) if self.peer else None,
             "gib_peak": _rounded(self.ours_peak / 2**30),
