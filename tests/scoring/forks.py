@@ -49,6 +49,7 @@ def serve() -> None:
         words = json.loads(line)
         if words:
             answer = child = os.fork() or _run(*words)
+            os.setpgid(child, child)  # the child does the same: whoever comes first, it is done when this is answered
         else:
             answer = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         sys.stdout.write(f"{answer}\n")
@@ -56,7 +57,7 @@ def serve() -> None:
 
 
 def _run(folder: str, *words: str) -> int:
-    os.setsid()
+    os.setpgid(0, 0)
     os.chdir(folder)
     for stream, name in ((0, os.devnull), (1, "stdout"), (2, "stderr")):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT, 0o600), stream)
