@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,27 @@ class _Attended:
     values: Tensor
     weights: Tensor | None
     """[N, heads, queries, T]; None where no difference will follow."""
+    output: Tensor
+    """Means of the values, [N, heads, queries, size]."""
+
+
+class _Changes(NamedTuple):
+    """Of queries, keys and values, heads apart: [n, heads, positions, size]."""
+
+    query: Tensor
+    keys: Tensor
+    values: Tensor
+
+
+class _Operands(NamedTuple):
+    """What the changes of all queries are multiplied with, narrowed, but the last."""
+
+    keys: Tensor
+    """REF's and their change, [n, heads, 2·key, T]."""
+    values: Tensor
+    """ALT's."""
+    d_values: Tensor
+    d_keys: Tensor
 
 
 class Attention:
@@ -101,47 +123,83 @@ class Attention:
         weights = self._scratch.take("weights", (*query.shape[:-1], self._length), x) if followed else None
         turned, narrow_values = self._plain.narrow(keys.transpose(-1, -2)), self._plain.narrow(values)
         for rows in self._chunks(x.device, query.shape[-2]):
-            logits = self._logits(query, turned, rows)
+            logits = self._logits(query[..., rows, :], turned, rows)
             some = torch.softmax(logits, -1, out=logits if weights is None else weights[..., rows, :])
             attended[..., rows, :] = self._plain.matmul(some, narrow_values)
-        return self._output(self._join(attended)), _Attended(query, keys, values, weights)
+        return self._output(self._join(attended)), _Attended(query, keys, values, weights, attended)
 
     def difference(self, state: _Attended, delta: Tensor) -> Tensor:
         """A change [n, T, C] of x to that of the output [n, queries, C]; `state` is of one sequence."""
-        assert state.weights is not None
-        carried = self._carried
-        d_query = self._split(self._query.carry(delta[:, self._rows])) * self._scale
-        d_keys, d_values = self._split(self._keys.carry(delta)), self._split(self._values.carry(delta))
-        moved = state.query + self._content_bias + d_query
-        both = torch.cat([d_query, moved], -1)
-        both_keys = torch.cat([state.keys.expand_as(d_keys), d_keys], -1).transpose(-1, -2)
-        both_keys = carried.narrow(both_keys)
-        values, narrow_d_values = carried.narrow(state.values + d_values), carried.narrow(d_values)
-        attended = torch.empty(*d_query.shape[:-1], d_values.shape[-1], dtype=delta.dtype, device=delta.device)
-        for rows in self._chunks(delta.device, d_query.shape[-2]):
-            change = self._scratch.take("logits", (*both.shape[:-2], rows.stop - rows.start, self._length), delta)
-            carried.matmul(both[..., rows, :], both_keys, out=change)
-            change += self._by_distance(d_query[..., rows, :], rows, self._carried_distances, carried)
-            weights = state.weights[..., rows, :]
-            total = change.expm1_().mul_(weights).sum(-1, keepdim=True)
-            if bool(torch.isfinite(total).all()):
-                change.addcmul_(weights, -total)
-                some = carried.matmul(change, values).div_(1 + total)
-            else:  # e^δS is beyond the dtype: REF and ALT attend to other places, and can simply be subtracted
-                some = carried.matmul(self._moved_weights(state, d_query, d_keys, rows) - weights, values)
-            attended[..., rows, :] = some.add_(carried.matmul(weights.expand_as(change), narrow_d_values))
+        changes = self._changes(delta)
+        operands = self._operands(state, changes)
+        query = changes.query[..., self._rows, :]
+        attended = torch.empty(*query.shape[:-1], changes.values.shape[-1], dtype=delta.dtype, device=delta.device)
+        for rows in self._chunks(delta.device, query.shape[-2]):
+            attended[..., rows, :] = self._moved(state, operands, query[..., rows, :], rows)
         return self._output.carry(self._join(attended))
 
-    def _logits(self, query: Tensor, turned_keys: Tensor, rows: slice) -> Tensor:
-        """Logits [N, heads, rows, T] of some queries."""
-        some = query[..., rows, :]
-        logits = self._scratch.take("logits", (*some.shape[:-1], self._length), query)
-        self._plain.matmul(some + self._content_bias, turned_keys, out=logits)
-        return logits.add_(self._by_distance(some + self._position_bias, rows, self._distances, self._plain))
+    def difference_of_few(self, state: _Attended, first: int, delta: Tensor) -> Tensor:
+        """The same for a change [1, few, C] of the positions from `first` on, and of no other.
 
-    def _moved_weights(self, state: _Attended, d_query: Tensor, d_keys: Tensor, rows: slice) -> Tensor:
-        keys = self._plain.narrow((state.keys + d_keys).transpose(-1, -2))
-        return torch.softmax(self._logits(state.query + d_query, keys, rows), -1)
+        Queries elsewhere see the change in these few keys alone, so with c these keys and o REF's output
+
+            δo = (A_c (e^δS_c − 1)·(v_c + δv_c) + A_c·δv_c − m o) / (1 + m)
+
+        which is little work, and exact: where the terms cancel, bf16 would be felt.
+        """
+        assert state.weights is not None
+        changes = self._changes(delta)
+        few = slice(first, first + delta.shape[1])
+        weights = state.weights[..., few]
+        change = (state.query + self._content_bias) @ changes.keys.transpose(-1, -2)
+        change = change.expm1_().mul_(weights)
+        total = change.sum(-1, keepdim=True)
+        if not bool(torch.isfinite(total).all()):
+            return self.difference(state, _placed(delta, few, self._length))
+        attended = change @ (state.values[..., few, :] + changes.values) + weights @ changes.values
+        attended.sub_(total * state.output).div_(1 + total)
+        start, end = max(few.start, self._rows.start), min(few.stop, self._rows.stop)
+        if start < end:  # the queries of these positions have changed themselves
+            dense = _Changes(*(_placed(each, few, self._length) for each in changes))
+            rows = slice(start - self._rows.start, end - self._rows.start)
+            operands = self._operands(state, dense)
+            attended[..., rows, :] = self._moved(state, operands, dense.query[..., start:end, :], rows)
+        return self._output.carry(self._join(attended))
+
+    def _changes(self, delta: Tensor) -> _Changes:
+        carried = (linear.carry(delta) for linear in (self._query, self._keys, self._values))
+        query, keys, values = map(self._split, carried)
+        return _Changes(query * self._scale, keys, values)
+
+    def _operands(self, state: _Attended, changes: _Changes) -> _Operands:
+        narrow = self._carried.narrow
+        keys = torch.cat([state.keys.expand_as(changes.keys), changes.keys], -1)
+        both = narrow(keys.transpose(-1, -2))
+        return _Operands(both, narrow(state.values + changes.values), narrow(changes.values), changes.keys)
+
+    def _moved(self, state: _Attended, operands: _Operands, d_query: Tensor, rows: slice) -> Tensor:
+        """The change of the output of some queries, [n, heads, rows, size]."""
+        assert state.weights is not None
+        carried, weights, query = self._carried, state.weights[..., rows, :], state.query[..., rows, :]
+        both = torch.cat([d_query, query + self._content_bias + d_query], -1)
+        change = self._scratch.take("logits", (*both.shape[:-1], self._length), d_query)
+        carried.matmul(both, operands.keys, out=change)
+        change += self._by_distance(d_query, rows, self._carried_distances, carried)
+        total = change.expm1_().mul_(weights).sum(-1, keepdim=True)
+        if bool(torch.isfinite(total).all()):
+            change.addcmul_(weights, -total)
+            attended = carried.matmul(change, operands.values).div_(1 + total)
+        else:  # e^δS is beyond the dtype: REF and ALT attend to other places, and can simply be subtracted
+            keys = self._plain.narrow((state.keys + operands.d_keys).transpose(-1, -2))
+            alone = torch.softmax(self._logits(query + d_query, keys, rows), -1)
+            attended = carried.matmul(alone - weights, operands.values)
+        return attended.add_(carried.matmul(weights.expand_as(change), operands.d_values))
+
+    def _logits(self, query: Tensor, turned_keys: Tensor, rows: slice) -> Tensor:
+        """Logits [N, heads, rows, T] of the queries [N, heads, rows, key] that lie in `rows`."""
+        logits = self._scratch.take("logits", (*query.shape[:-1], self._length), query)
+        self._plain.matmul(query + self._content_bias, turned_keys, out=logits)
+        return logits.add_(self._by_distance(query + self._position_bias, rows, self._distances, self._plain))
 
     def _by_distance(self, query: Tensor, rows: slice, distances: Tensor, arithmetic: Arithmetic) -> Tensor:
         """Products of queries with the distances to all keys, [N, heads, rows, T], as a view on what was computed.
@@ -221,7 +279,27 @@ class Block:
     def difference(self, state: BlockState, delta: Tensor) -> Tensor:
         """A change [n, T, C] of a block's input to that of its output, [n, queries, C]."""
         attended = self._attention.difference(state.attended, self._before.difference(state.before, delta))
-        delta = attended.add_(delta[:, self._rows])
+        return self._after(state, attended.add_(delta[:, self._rows]))
+
+    def difference_of_few(self, state: BlockState, first: int, delta: Tensor) -> Tensor:
+        """The same for a change [1, few, C] of the positions from `first` on, and of no other."""
+        few = slice(first, first + delta.shape[1])
+        before = Normalised(*(each[:, few] for each in state.before))
+        normal = self._before.difference(before, delta)
+        attended = self._attention.difference_of_few(state.attended, first, normal)
+        start, end = max(few.start, self._rows.start), min(few.stop, self._rows.stop)
+        if start < end:
+            left = self._rows.start
+            attended[:, start - left : end - left] += delta[:, start - first : end - first]
+        return self._after(state, attended)
+
+    def _after(self, state: BlockState, delta: Tensor) -> Tensor:
+        """From the change behind the attention, [n, queries, C], to that behind the MLP."""
         hidden = self._widen.carry(self._between.difference(state.between, delta))
         torch.maximum(hidden, state.floor, out=hidden).sub_(state.below)  # max(x + δ, 0) − max(x, 0), exactly
         return self._narrow.carry(hidden).add_(delta)
+
+
+def _placed(x: Tensor, few: slice, length: int) -> Tensor:
+    """[..., few, C] -> [..., length, C], zero elsewhere."""
+    return F.pad(x, (0, 0, few.start, length - few.stop))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -102,15 +103,15 @@ class _Transforming(Network):
 
     def _transformed(self, x: Tensor, changes: Sequence[Change]) -> tuple[Tensor, list[Tensor]]:
         """[N, T, C] and changes to [N, rows, C] and these changes, some at a time, [n, rows, C]."""
-        bins = x.shape[1]
-        deltas = [
-            torch.stack([change.within(bins) for change in changes[start : start + self._step]])
-            for start in range(0, len(changes), self._step)
-        ]
-        for block in self._blocks:
+        if not self._blocks:
+            return x, [change.within(x.shape[1])[None] for change in changes]
+        first, *others = self._blocks
+        x, state = first(x, followed=bool(changes))
+        few = (first.difference_of_few(state, change.first, change.values[None]) for change in changes if state)
+        deltas = [torch.cat(some) for some in _batched(few, self._step)]
+        for block in others:
             x, state = block(x, followed=bool(changes))
-            if state is not None:
-                deltas = [block.difference(state, delta) for delta in deltas]
+            deltas = [block.difference(state, delta) for delta in deltas if state]
         return x, deltas
 
 
@@ -323,6 +324,12 @@ def network(module: nn.Module, n: float = 0.0, plain: Arithmetic = EXACT, carrie
     if isinstance(module, Borzoi):
         return BorzoiNetwork(module, n, plain, carried)
     raise TypeError(f"{type(module).__name__} is none of Enformer, Basenji2, Borzoi")
+
+
+def _batched(items: Iterable[Tensor], size: int) -> Iterator[list[Tensor]]:
+    stream = iter(items)
+    while some := list(islice(stream, size)):
+        yield some
 
 
 def _all(kind: type[_Kind], modules: Iterable[nn.Module]) -> list[_Kind]:
