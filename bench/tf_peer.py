@@ -34,7 +34,7 @@ class TfPeer:
         self._tf, self._meter = tf, Meter("cpu")
         self._model = enformer.Enformer()
         self._run = tf.function(self._tracks)
-        self._tracks(tf.zeros((1, enformer.SEQUENCE_LENGTH, 4)))  # variables are made by a first pass
+        self._tracks(tf.zeros((1, enformer.TARGET_LENGTH * 128, 4)))  # variables are made by a first pass
         load(self._model, weights)
         self._weights = sum(4 * variable.shape.num_elements() for variable in self._model.variables)
 
