@@ -31,6 +31,8 @@ GAIN_BF16 = 1.5
 """How many times faster bf16 must be to be recommended."""
 
 _TICK = 0.01
+_FEW = 1.0
+"""Seconds."""
 _GROWTH = 4
 """How many times as many variants are timed next, while there is time."""
 
@@ -173,9 +175,9 @@ def _unchanged(part: Part) -> Part:
 
 
 def _timed(recipe: Recipe, part: Part, end: float) -> float:
-    """Seconds to score `part`, the least of up to three times: the first time has costs that the others haven't."""
+    """Seconds to score `part`; where they are few, the least of three times, for the first has costs of its own."""
     took: list[float] = []
-    while not took or (len(took) < 3 and time.monotonic() + took[-1] < end):
+    while not took or (len(took) < 3 and took[-1] < _FEW and time.monotonic() + took[-1] < end):
         start = time.monotonic()
         recipe.score(part)  # the numbers come back to the CPU, so a GPU is done too
         took.append(time.monotonic() - start)
