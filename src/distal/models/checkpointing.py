@@ -30,6 +30,7 @@ from torch.utils.checkpoint import (
 
 _REPEATING: ContextVar[bool] = ContextVar("repeating", default=False)
 _FEW_CHANNELS = 32  # below, a matrix product per kernel position is too thin to be fast
+_CACHED = 3 * 2**19  # numbers, six megabytes: they and a handful of temporaries stay in the cache that cores share
 _KEPT = {torch.ops.aten.mm.default, torch.ops.aten.addmm.default}
 
 
@@ -81,12 +82,16 @@ def _policy(_: SelectiveCheckpointContext, operation: Any, *__: Any, **___: Any)
     return CheckpointPolicy.MUST_SAVE if operation in _KEPT else CheckpointPolicy.PREFER_RECOMPUTE
 
 
-def convolve_again(
-    conv: nn.Conv1d, prepare: Callable[[Tensor], Tensor], x: Tensor, parameters: Iterable[nn.Parameter] = ()
-) -> Tensor:
+Prepare = Callable[[Tensor, slice], Tensor]
+"""Some channels of an input [B, channels, L], and which they are -> the same channels of the convolution's input."""
+
+
+def convolve_again(conv: nn.Conv1d, prepare: Prepare, x: Tensor, parameters: Iterable[nn.Parameter] = ()) -> Tensor:
     """``conv(prepare(x))`` for x [B, C, L], of which x alone is kept; `prepare` is repeated in the backward pass.
 
-    `parameters` are those that `prepare` uses. `conv` has an odd kernel, stride 1, padding "same" and one group.
+    `prepare` must treat each channel by itself. On CPUs it gets as many at once as a cache holds: what it allocates on
+    its way then costs no trip to the memory, and no new pages. `parameters` are those that it uses. `conv` has an odd
+    kernel, stride 1, padding "same" and one group.
     """
     y: Tensor = _Convolution.apply(prepare, conv.dilation[0], x, conv.weight, conv.bias, *parameters)  # type: ignore[no-untyped-call]
     return y
@@ -97,49 +102,80 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
-        prepare: Callable[[Tensor], Tensor],
-        dilation: int,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        *parameters: Tensor,
+        ctx: Any, prepare: Prepare, dilation: int, x: Tensor, weight: Tensor, bias: Tensor | None, *parameters: Tensor
     ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.prepare, ctx.dilation, ctx.parameters = prepare, dilation, parameters
         ctx.arithmetic = _arithmetic(x.device.type)
-        return F.conv1d(prepare(x), weight, bias, padding="same", dilation=dilation)
+        return F.conv1d(_prepared(prepare, x), weight, bias, padding="same", dilation=dilation)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         _, _, needs_x, needs_weight, needs_bias, *needs = ctx.needs_input_grad
-        with torch.enable_grad(), _repetition(), ctx.arithmetic():
-            x = x.detach().requires_grad_(needs_x)
-            prepared = ctx.prepare(x)
         of_weight = of_bias = None
-        if needs_weight:
-            of_weight = kernel_gradient(gradient, prepared.detach().to(gradient.dtype), weight.shape[2], ctx.dilation)
-        if needs_bias:
-            of_bias = gradient.sum((0, 2))
-        needs = [needs_x, *needs]
-        of_x, *of_parameters = _through(prepared, [x, *ctx.parameters], needs, ctx.dilation, weight, gradient)
-        return None, None, of_x, of_weight, of_bias, *of_parameters
+        of_sources: list[Tensor | None] = [None] * (1 + len(needs))
+        with _repetition(), ctx.arithmetic():
+            if needs_weight:
+                prepared = _prepared(ctx.prepare, x).to(gradient.dtype)
+                of_weight = kernel_gradient(gradient, prepared, weight.shape[2], ctx.dilation)
+                del prepared
+            if needs_bias:
+                of_bias = gradient.sum((0, 2))
+            if needs_x or any(needs):
+                gradient = _input_gradient(gradient, weight.to(gradient.dtype), ctx.dilation)
+                of_sources = _through(ctx.prepare, gradient, x, ctx.parameters, [needs_x, *needs])
+        return None, None, of_sources[0], of_weight, of_bias, *of_sources[1:]
+
+
+def _tiles(x: Tensor) -> list[slice]:
+    """The channels of [B, C, L], in runs that a CPU's cache holds."""
+    channels = x.shape[1]
+    size = max(_CACHED * channels // max(x.numel(), 1), 1) if x.device.type == "cpu" else channels
+    return [slice(start, min(start + size, channels)) for start in range(0, channels, size)]
+
+
+def _prepared(prepare: Prepare, x: Tensor) -> Tensor:
+    """`prepare` of all channels, without a graph."""
+    whole = None
+    with torch.no_grad():
+        for tile in _tiles(x):
+            part = prepare(x[:, tile], tile)
+            if whole is None:
+                whole = part.new_empty(x.shape)
+            whole[:, tile] = part
+    assert whole is not None
+    return whole
+
+
+def _input_gradient(gradient: Tensor, weight: Tensor, dilation: int) -> Tensor:
+    """Gradient [B, I, L] of the input of a "same" convolution, from its output's [B, O, L]."""
+    batch, _, length = gradient.shape
+    shape, reach = (batch, weight.shape[1], length), dilation * (weight.shape[2] // 2)
+    of_input: Tensor = conv1d_input(shape, weight, gradient, padding=reach, dilation=dilation)  # type: ignore[no-untyped-call]
+    return of_input
 
 
 def _through(
-    prepared: Tensor, sources: list[Tensor], needs: list[bool], dilation: int, weight: Tensor, gradient: Tensor
+    prepare: Prepare, gradient: Tensor, x: Tensor, parameters: Iterable[Tensor], needs: list[bool]
 ) -> list[Tensor | None]:
-    """What the convolution's `gradient` means for each of the `sources` of its input that needs to know."""
-    wanted = list(compress(sources, needs))
-    if not wanted:
-        return [None] * len(sources)
-    reach = dilation * (weight.shape[2] // 2)
-    weight = weight.to(gradient.dtype)
-    gradient = conv1d_input(prepared.shape, weight, gradient, padding=reach, dilation=dilation)  # type: ignore[no-untyped-call]
-    found = iter(torch.autograd.grad(prepared, wanted, gradient.to(prepared.dtype)))
-    return [next(found) if need else None for need in needs]
+    """What the `gradient` of ``prepare(x)`` means for x and the parameters; None for those that need not know."""
+    of_x = torch.empty_like(x) if needs[0] else None
+    wanted = list(compress(parameters, needs[1:]))
+    totals = [torch.zeros_like(parameter) for parameter in wanted]
+    for tile in _tiles(x):
+        with torch.enable_grad():
+            part = x[:, tile].detach().requires_grad_(needs[0])
+            y = prepare(part, tile)
+        sources = [part] * needs[0] + wanted
+        found = list(torch.autograd.grad(y, sources, gradient[:, tile].to(y.dtype)))
+        if of_x is not None:
+            of_x[:, tile] = found.pop(0)
+        for total, share in zip(totals, found, strict=True):
+            total += share
+    of_parameters = iter(totals)
+    return [of_x, *(next(of_parameters) if need else None for need in needs[1:])]
 
 
 def _arithmetic(device: str) -> Callable[[], AbstractContextManager[Any]]:

@@ -157,8 +157,8 @@ class ConvBlock(Checkpointed):
         y: Tensor = self.conv(self._activated(x))
         return y
 
-    def _activated(self, x: Tensor) -> Tensor:
-        return quick_gelu(self.norm(x))
+    def _activated(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
+        return quick_gelu(self.norm(x, channels))
 
 
 class MaxPool(nn.MaxPool1d):

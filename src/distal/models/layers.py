@@ -57,23 +57,28 @@ class BatchNorm(nn.BatchNorm1d):
     Sonnet and Keras store the biased variance, torch the unbiased one; inference is the same.
     """
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, C, L] -> [B, C, L]; in training mode with the batch's statistics, updating the running ones."""
-        if not self.training:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+    def forward(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
+        """[B, C, L] -> [B, C, L]; in training mode with the batch's statistics, updating the running ones.
+
+        With `channels`, x and the result are those channels alone.
+        """
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
-        mean, unbiased = torch.zeros_like(self.running_mean), torch.ones_like(self.running_var)
-        y = F.batch_norm(x, mean, unbiased, self.weight, self.bias, True, 1.0, self.eps)
+        weight, bias = self.weight[channels], self.bias[channels]
+        running_mean, running_var = self.running_mean[channels], self.running_var[channels]
+        if not self.training:
+            return F.batch_norm(x, running_mean, running_var, weight, bias, False, 0.0, self.eps)
+        mean, unbiased = torch.zeros_like(running_mean), torch.ones_like(running_var)
+        y = F.batch_norm(x, mean, unbiased, weight, bias, True, 1.0, self.eps)
         if repeating():
             return y
         count = x.numel() // x.shape[1]
         with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(unbiased * ((count - 1) / count), self.momentum)
-            self.num_batches_tracked += 1
+            running_mean.lerp_(mean, self.momentum)
+            running_var.lerp_(unbiased * ((count - 1) / count), self.momentum)
+            self.num_batches_tracked += not channels.start  # the first channels of a batch, or all of them
         return y
 
 
