@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -126,6 +127,28 @@ def test_mutagenesis_is_wrapped(width: int, lines: int) -> None:
     assert starts[0] == 1000
     assert images[lines - 1].get_extent()[1] == 1000 + width
     assert {"predicted: model", "predicted: other", "title"} <= set(texts(figure))
+
+
+def test_deletions_are_a_row_of_their_own() -> None:
+    # The second set has none, so it has four rows. An N is no dot, and its deletion is an effect like any other.
+    made = effects(100)
+    codes = made.codes.copy()
+    codes[3] = 4
+    lost = np.linspace(-9, 9, 100).astype(np.float32)
+    lost[7] = np.nan
+    figure = plots.mutagenesis([replace(made, codes=codes, deletions=lost), made])
+    images = [axis.images[0] for axis in figure.axes if axis.images]
+    drawn = np.concatenate([np.ma.filled(image.get_array(), np.nan) for image in images[:2]], axis=1)
+    np.testing.assert_array_equal(drawn[4], lost)
+    assert [image.get_array().shape[0] for image in images] == [5, 5, 4, 4]
+    heights = [image.axes.get_position().height for image in images]
+    np.testing.assert_allclose(np.array(heights) / heights[3], [1.25, 1.25, 1, 1])
+    dots = np.concatenate([np.asarray(image.axes.collections[0].get_offsets()) for image in images[:2]])
+    assert sorted(dots[:, 0]) == [1000.5 + i for i in range(100) if i != 3]
+    labels = ["".join(label.get_text() for label in image.axes.get_yticklabels()) for image in images]
+    assert labels == ["ACGTdel", "ACGTdel", "ACGT", "ACGT"]
+    norm = images[0].norm
+    assert norm.vmax == pytest.approx(np.nanpercentile(np.abs(np.append(made.values, lost)), 99.5))
 
 
 def test_scatter_says_r_and_names_points() -> None:

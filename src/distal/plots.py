@@ -59,9 +59,10 @@ Genes = Mapping[str, Sequence[Interval]]  # name -> exons
 
 @dataclass(frozen=True)
 class Effects:
-    """Effects of single-base substitutions over an interval, predicted or measured.
+    """Effects of single-base substitutions and, if known, deletions over an interval, predicted or measured.
 
     `values` [width, 4] for A, C, G, T: 0 or NaN for the base that is there, NaN where nothing was measured.
+    `deletions` [width]: NaN where nothing was measured.
     """
 
     values: NDArray[np.float32]
@@ -69,6 +70,12 @@ class Effects:
     interval: Interval
     kind: str  # one word: predicted, measured
     label: str  # a few words: by which model, of which track; by whom, in which cells
+    deletions: NDArray[np.float32] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the heat map: the letters, and one of deletions."""
+        return len(LETTERS) + (self.deletions is not None)
 
     @property
     def importance(self) -> NDArray[np.float64]:
@@ -82,7 +89,8 @@ class Effects:
     def over(self, part: Interval) -> Effects:
         """The bases of `part`."""
         rows = slice(part.start - self.interval.start, part.end - self.interval.start)
-        return replace(self, values=self.values[rows], codes=self.codes[rows], interval=part)
+        deletions = None if self.deletions is None else self.deletions[rows]
+        return replace(self, values=self.values[rows], codes=self.codes[rows], interval=part, deletions=deletions)
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -270,18 +278,20 @@ def mutagenesis(effects: Sequence[Effects], title: str = "") -> Figure:
     """Lines of `WRAP_BP` bases; for each set of effects a logo of what the bases add, over the effects as a heat map.
 
     The sets cover one interval (predicted, and measured), each on its own scale, so that shapes can be compared. A dot
-    is the base that is there, grey is not known.
+    is the base that is there, grey is not known; the row "del" is deletions, the logo knows substitutions only.
     """
     lines = list(_wrapped(effects[0].interval))
-    block = len(effects) * (_LOGO + _HEAT + _GAP) + _TICKS
+    heats = [each.rows * _ROW for each in effects]
+    tops = [sum(heats[:i]) + i * (_LOGO + _GAP) for i in range(len(effects) + 1)]
+    block = tops[-1] + _TICKS
     with _style():
         figure = Figure(figsize=(_WIDTH, _HEAD + len(lines) * block))
         for i, each in enumerate(effects):
-            norm = _norm(each.values)
+            norm = _norm(each)
             _scale(figure, f"{each.kind}: {each.label}", norm, i, len(effects))
             for j, line in enumerate(lines):
-                top = _HEAD + j * block + i * (_LOGO + _HEAT + _GAP)
-                above, below = _placed_axes(figure, top, _LOGO), _placed_axes(figure, top + _LOGO, _HEAT)
+                top = _HEAD + j * block + tops[i]
+                above, below = _placed_axes(figure, top, _LOGO), _placed_axes(figure, top + _LOGO, heats[i])
                 _importance(above, each, line)
                 _heat(below, each.over(line), norm)
                 for axis in (above, below):
@@ -292,7 +302,7 @@ def mutagenesis(effects: Sequence[Effects], title: str = "") -> Figure:
     return figure
 
 
-_WIDTH, _LEFT, _RIGHT, _HEAD, _LOGO, _HEAT, _GAP, _TICKS = 11.0, 0.65, 0.15, 0.95, 0.85, 0.5, 0.14, 0.3  # inches
+_WIDTH, _LEFT, _RIGHT, _HEAD, _LOGO, _ROW, _GAP, _TICKS = 11.0, 0.65, 0.15, 0.95, 0.85, 0.125, 0.14, 0.3  # inches
 
 
 def _placed_axes(figure: Figure, top: float, height: float) -> Axes:
@@ -323,10 +333,17 @@ def _wrapped(interval: Interval) -> Iterator[Interval]:
         yield Interval(interval.chrom, start, start + width).clip(interval.start, interval.end)
 
 
-def _norm(values: NDArray[np.float32]) -> TwoSlopeNorm:
+def _norm(effects: Effects) -> TwoSlopeNorm:
     """White at 0; the strongest colour at the 99.5th percentile of the absolute effects."""
-    limit = max(float(np.nanpercentile(np.abs(values), 99.5)), 1e-9)
+    limit = max(float(np.nanpercentile(np.abs(_table(effects)), 99.5)), 1e-9)
     return TwoSlopeNorm(0.0, -limit, limit)
+
+
+def _table(effects: Effects) -> NDArray[np.float32]:
+    """The heat map, [width, rows]."""
+    if effects.deletions is None:
+        return effects.values
+    return np.concatenate([effects.values, effects.deletions[:, None]], axis=1)
 
 
 def _importance(axis: Axes, effects: Effects, line: Interval) -> None:
@@ -344,15 +361,18 @@ def _importance(axis: Axes, effects: Effects, line: Interval) -> None:
 
 def _heat(axis: Axes, effects: Effects, norm: TwoSlopeNorm) -> None:
     start, end = effects.interval.start, effects.interval.end
-    here = effects.codes[:, None] == np.arange(4)
-    shown = np.where(here, 0.0, effects.values)
+    here = effects.codes[:, None] == np.array([0, 1, 2, 3, -1])[: effects.rows]
+    shown = np.where(here, 0.0, _table(effects))
     axis.set_facecolor(GRID)
-    axis.imshow(shown.T, cmap=DIVERGING, norm=norm, extent=(start, end, 3.5, -0.5), aspect="auto", interpolation="none")
+    edges = (start, end, effects.rows - 0.5, -0.5)
+    axis.imshow(shown.T, cmap=DIVERGING, norm=norm, extent=edges, aspect="auto", interpolation="none")
+    if effects.deletions is not None:
+        axis.axhline(len(LETTERS) - 0.5, color="white", lw=1)
     positions, letters = np.nonzero(here)
     axis.scatter(positions + start + 0.5, letters, s=2.5, color=SOFT, lw=0)
-    axis.set_yticks(range(4), LETTERS, fontsize=6.5, fontweight="bold")
+    axis.set_yticks(range(effects.rows), [*LETTERS, "del"][: effects.rows], fontsize=6.5, fontweight="bold")
     for label in axis.get_yticklabels():
-        label.set_color(COLOURS[label.get_text()])
+        label.set_color(COLOURS.get(label.get_text(), INK))
     axis.tick_params(left=False)
     axis.spines["left"].set_visible(False)
 

@@ -13,7 +13,8 @@ from tests import builders
 from distal.cli import main
 from distal.coords import Interval
 from distal.errors import InputError
-from distal.interpret.attribution import DIFFERENCE, Objective, ism
+from distal.incremental import FullForward, Incremental
+from distal.interpret.attribution import DIFFERENCE, Objective, ism, substitutions
 from distal.io import mutagenesis, predictions
 from distal.io.fasta import Genome
 from distal.models import zoo
@@ -183,23 +184,34 @@ def test_other_files_are_not_predictions(tmp_path: Path) -> None:
         mutagenesis.read(tmp_path / "x.h5")
 
 
+@pytest.mark.parametrize("full_forward", [False, True])
+@pytest.mark.parametrize("deletions", [False, True])
 @pytest.mark.parametrize("rc", [False, True])
-def test_ism_writes_what_the_api_gives(run, model: str, genome: Genome, tmp_path: Path, rc: bool) -> None:  # type: ignore[no-untyped-def]
+def test_ism_writes_what_the_api_gives(  # type: ignore[no-untyped-def]
+    run, model: str, genome: Genome, tmp_path: Path, rc: bool, deletions: bool, full_forward: bool
+) -> None:
     out, figure = tmp_path / "x.h5", tmp_path / "x.png"
     options = ["--tracks", "CAGE", "--target", "chr1:2,951-3,050", "--statistic", "difference", "--figure", str(figure)]
-    code, printed, _ = run(
-        "ism", "--region", "1:3,001-3,004", "--out", str(out), "--json", *options, *(["--rc"] if rc else [])
-    )
+    flags = {"--rc": rc, "--deletions": deletions, "--full-forward": full_forward}
+    options += [flag for flag, wanted in flags.items() if wanted]
+    code, printed, _ = run("ism", "--region", "1:3,001-3,004", "--out", str(out), "--json", *options)
     assert code == 0
     objective = Objective("CAGE", Interval("chr1", 2950, 3050), DIFFERENCE)
-    expected = ism(load(model), genome, Interval("chr1", 3000, 3004), objective, rc)
+    through = FullForward(load(model)) if full_forward else Incremental(load(model))
+    expected = ism(through, genome, Interval("chr1", 3000, 3004), objective, rc, deletions)
     found = mutagenesis.read(out)
     np.testing.assert_array_equal(found.values, expected.values)
     np.testing.assert_array_equal(found.codes, expected.codes)
+    assert (found.deletions is None) == (expected.deletions is None) == (not deletions)
+    if found.deletions is not None:
+        np.testing.assert_array_equal(found.deletions, expected.deletions)
     assert (found.interval, found.target) == (expected.interval, expected.target)
     assert found.table.names == ("cage+", "cage-")
     assert found.attributes["formula"] == DIFFERENCE.formula
-    assert json.loads(printed)["files"] == [str(out), str(figure)]
+    assert found.attributes["full_forward"] == full_forward
+    said = json.loads(printed)
+    assert said["files"] == [str(out), str(figure)]
+    assert (said["substitutions"], said["deletions"]) == (substitutions(found.codes), 4 * deletions)
     assert figure.read_bytes()[:4] == b"\x89PNG"
 
 

@@ -26,32 +26,40 @@ def ism(
     tracks: TrackQuery = "",
     target: str = "",
     statistic: Literal["log2_fold", "difference"] = "log2_fold",
+    deletions: bool = False,
     figure: Path | None = None,
     rc: BothStrands = False,
     head: Head = "human",
     precision: Precision = "fp32",
     batch_size: BatchSize = 4,
     device: Device = "cpu",
+    full_forward: bool = False,
     json: Json = False,
 ) -> None:
     """In-silico mutagenesis: replace every base of a region by each of the other three, and see what changes.
 
     All sequences are read in the one window that is centred on the region. The model's output is summed over the bins
-    that touch the target; the effect of a substitution is how that sum changes.
+    that touch the target; the effect of a substitution is how that sum changes. A deletion is compared with the
+    reference over the same bases, so that it is nothing where the model sees no difference.
 
     Parameters
     ----------
     region
         Such as chr20:42,984,160-42,984,444 (counted from 1, both ends included).
     out
-        X.h5: the effect of each substitution on each track.
+        X.h5: the effect of each substitution, and deletion, on each track.
     target
         Where to read the output, a region; the mutated region and two bins on either side when left out.
     statistic
         log2_fold: log2 of the ratio of the sums, 1 added to both; difference: of the sums.
+    deletions
+        Take every base out, too; each deletion is read in four phases of the bins, so it takes as long as four mutants.
     figure
         X.png, X.svg or X.pdf: logo and heat map, averaged over the tracks.
+    full_forward
+        A pass of its own for every sequence, which is slow, to check the default: that computes what a mutant changes.
     """
+    from distal.incremental import FullForward, Incremental
     from distal.interpret import attribution
     from distal.io import mutagenesis
     from distal.io.fasta import Genome
@@ -63,12 +71,16 @@ def ism(
     aim = Interval.from_ucsc(target) if target else None
     objective = attribution.Objective(tracks, aim, attribution.STATISTICS[statistic])
     where = Interval.from_ucsc(region)
-    count = attribution.substitutions(genome.codes(where))
-    with progress("ism", count, "substitutions") as advance:
-        result = attribution.ism(predictor, genome, where, objective, rc, advance)
+    substitutions, taken_out = attribution.substitutions(genome.codes(where)), where.width if deletions else 0
+    through = FullForward(predictor) if full_forward else Incremental(predictor)
+    with progress("ism", substitutions + taken_out, "mutants") as advance:
+        result = attribution.ism(through, genome, where, objective, rc, deletions, advance)
     facts = {**predictor.facts(genome), "formula": result.formula, "rc": rc, "command": command_line()}
+    facts["full_forward"] = full_forward
+    if deletions:
+        facts["deletion_shifts"] = ",".join(map(str, attribution.PHASES))
     content = mutagenesis.Mutagenesis(
-        result.values, result.codes, result.interval, result.target, result.table, attributes=facts
+        result.values, result.codes, result.interval, result.target, result.table, facts, result.deletions
     )
     mutagenesis.write(out, content)
     if figure is not None:
@@ -76,7 +88,8 @@ def ism(
     emit(
         {
             "files": [str(path) for path in (out, figure) if path is not None],
-            "substitutions": count,
+            "substitutions": substitutions,
+            "deletions": taken_out,
             "tracks": len(result.table),
             "target": result.target.to_ucsc(),
             "formula": result.formula,
@@ -92,8 +105,16 @@ def draw(result: Ism, path: Path, model: str) -> None:
 
     names = [row.description or row.name for row in result.table.rows]
     what = names[0] if len(names) == 1 else f"mean of {len(names)} tracks"
-    effects = plots.Effects(result.over_tracks(), result.codes, result.interval, "predicted", f"{model}, {what}")
-    plots.save(plots.mutagenesis([effects], f"{result.interval.to_ucsc()}, every substitution"), path)
+    effects = plots.Effects(
+        result.over_tracks(),
+        result.codes,
+        result.interval,
+        "predicted",
+        f"{model}, {what}",
+        result.deletions_over_tracks(),
+    )
+    every = "substitution" if result.deletions is None else "substitution and deletion"
+    plots.save(plots.mutagenesis([effects], f"{result.interval.to_ucsc()}, every {every}"), path)
 
 
 def _check_names(out: Path, figure: Path | None) -> None:

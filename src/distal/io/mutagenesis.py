@@ -2,6 +2,7 @@
 
 ==================  =====================  ====================================================================
 ``values``          float32 [width, 4, T]  effect of putting A, C, G, T at each base; 0 for the base that is there
+``deletions``       float32 [width, T]     effect of taking each base out; not there if it was not asked for
 ``sequence``        text                   the region's letters
 ``track_channel``   int64 [T]              output channel of the model, identifier and description of each track
 ``track_name``      text [T]
@@ -39,6 +40,7 @@ class Mutagenesis:
     target: Interval
     table: TrackTable
     attributes: Mapping[str, str | int | float | bool]
+    deletions: NDArray[np.float32] | None = None
 
 
 def write(path: str | Path, content: Mutagenesis) -> None:
@@ -49,6 +51,8 @@ def write(path: str | Path, content: Mutagenesis) -> None:
         file.attrs.update({**content.attributes, **place})
         file.attrs.update({"target_start": target.start, "target_end": target.end})
         file["values"] = content.values
+        if content.deletions is not None:
+            file["deletions"] = content.deletions
         file["sequence"] = decode(content.codes)
         file["track_channel"] = content.table.channels
         file["track_name"] = list(content.table.names)
@@ -65,6 +69,7 @@ def read(path: str | Path) -> Mutagenesis:
             tracks = zip(file["track_channel"], file["track_name"].asstr(), file["track_text"].asstr(), strict=True)
             table = TrackTable(tuple(Track(int(channel), name, text) for channel, name, text in tracks))
             codes = encode(file["sequence"].asstr()[()])
-            return Mutagenesis(file["values"][:], codes, interval, target, table, facts)
+            deletions = file["deletions"][:] if "deletions" in file else None
+            return Mutagenesis(file["values"][:], codes, interval, target, table, facts, deletions)
     except (OSError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} does not hold a mutagenesis that distal wrote ({error})") from None
