@@ -476,7 +476,6 @@ def test_what_is_missing_or_doesnt_go_together_is_said(
         ([*words(), *out, "--ref-mismatch", "guess"], "ref-mismatch"),
         ([*words(), *out, "--spread", "iqr"], "spread"),
         ([*words(), *out, "--shifts", "a"], "not a list of whole numbers"),
-        ([*words(), *out, "--batch-size", "0"], "batch size 0 is below 1"),
         ([*words(), *out, "--workers", "0"], "workers is 0"),
         ([*words(), *out, "--threads", "0"], "threads is 0"),
     ):

@@ -49,8 +49,6 @@ def score(out: Path, model: Path | str, fasta: Path, vcf: Path, *options: str) -
         vcf,
         "--out",
         out,
-        "--batch-size",
-        "32",
         "--json",
     ]
     command = [*COMMAND, *map(str, arguments), "--threads", "1", *options]
@@ -140,7 +138,7 @@ def test_memory_does_not_grow_with_the_cohort(model: Path, fasta: Path, vcf: Pat
     peaks = {}
     for n in (2_500, VARIANTS):
         some = head(vcf, tmp_path / f"{n}.vcf", n)
-        options = ["--model", model, "--fasta", fasta, "--vcf", some, "--out", tmp_path / str(n), "--batch-size", "32"]
+        options = ["--model", model, "--fasta", fasta, "--vcf", some, "--out", tmp_path / str(n)]
         command = [sys.executable, "-c", PEAK, *COMMAND, "score", *map(str, options), "--formats", "h5,tsv"]
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
         assert done.returncode == 0, done.stderr

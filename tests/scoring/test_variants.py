@@ -280,14 +280,6 @@ def test_tracks_and_masks_are_chosen(predictor: Predictor, genome: Genome, tmp_p
     assert not np.array_equal(values(tmp_path / "some", score="near"), values(tmp_path / "some"))
 
 
-def test_batch_size_changes_nothing_to_speak_of(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:
-    rows = small.rows(*small.alleles(genome, 60))
-    for size in (1, 4, 32):
-        score_variants(replace(predictor, batch_size=size), genome, rows, tmp_path / str(size), dtype="float32")
-    for size in (4, 32):
-        np.testing.assert_allclose(values(tmp_path / str(size)), values(tmp_path / "1"), rtol=1e-3, atol=2e-5)
-
-
 def test_progress_counts_every_row_once(predictor: Predictor, genome: Genome, tmp_path: Path) -> None:
     rows = small.rows(*small.alleles(genome, 150), ("chr1", 0, "A", "C"))
     for _ in range(2):  # scored, then found
@@ -415,7 +407,7 @@ from distal.scoring.variants import score_variants
 import resource, torch
 torch.set_num_threads(1)
 model, fasta, source, out = sys.argv[1:5]
-score_variants(load(model, batch_size=32), Genome(fasta), vcf.read(source), out)
+score_variants(load(model), Genome(fasta), vcf.read(source), out)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 

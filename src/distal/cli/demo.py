@@ -80,7 +80,7 @@ def demo(*, out: Path = Path("distal-demo"), json: bool = False) -> None:
 def _one_model(name: str, folder: Path) -> dict[str, Any]:
     """Every step for one model; returns what the report says of it."""
     folder.mkdir(exist_ok=True)
-    steps = _Steps(["--model", name, "--fasta", str(FASTA), "--batch-size", "2"])
+    steps = _Steps(["--model", name, "--fasta", str(FASTA)])
     scored = steps.run("score", vcf=VCF, out=folder, formats="h5,parquet,tsv,vcf,vep", rc=True)
     steps.run("predict", regions=LOCUS, tracks=SIGNAL, out=folder / "locus.bw", rc=True)
     steps.run("predict", regions=LOCUS, tracks=READ, out=folder / "locus.h5", rc=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from distal.cli.console import command_line, emit, progress
-from distal.cli.options import BatchSize, BothStrands, Device, Fasta, Head, Json, Model, Precision, TrackQuery
+from distal.cli.options import BothStrands, Device, Fasta, Head, Json, Model, Precision, TrackQuery
 from distal.coords import Interval
 from distal.errors import InputError
 
@@ -31,7 +31,6 @@ def ism(
     rc: BothStrands = False,
     head: Head = "human",
     precision: Precision = "fp32",
-    batch_size: BatchSize = 4,
     device: Device = "cpu",
     full_forward: bool = False,
     json: Json = False,
@@ -67,7 +66,7 @@ def ism(
 
     started = time.monotonic()
     _check_names(out, figure)
-    predictor, genome = load(model, head, device, precision, batch_size), Genome(fasta)
+    predictor, genome = load(model, head, device, precision), Genome(fasta)
     aim = Interval.from_ucsc(target) if target else None
     objective = attribution.Objective(tracks, aim, attribution.STATISTICS[statistic])
     where = Interval.from_ucsc(region)

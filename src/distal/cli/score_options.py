@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from distal.cli.options import BatchSize, BothStrands, Device, FileOrStdin, Head, Precision, Shifts, TrackQuery
+from distal.cli.options import BothStrands, Device, FileOrStdin, Head, Precision, Shifts, TrackQuery
 
 SCORES = "SAD,SAR"
 Hidden = Parameter(show_default=False)
@@ -136,7 +136,6 @@ class Machine:
     """
 
     precision: Precision = "fp32"
-    batch_size: BatchSize = 4
     device: Device = "cpu"
     engine: Literal["local", "ray"] = "local"
     workers: int = 1

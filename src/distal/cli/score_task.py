@@ -251,7 +251,7 @@ class Task:
         from distal import predictor
 
         machine = self.machine
-        loaded = predictor.load(model, self.what.head, self.device, machine.precision, machine.batch_size)
+        loaded = predictor.load(model, self.what.head, self.device, machine.precision)
         tracks = loaded.tracks.select(self.what.tracks).names
         if self.components is not None and self.components.tracks != tracks:
             raise InputError(

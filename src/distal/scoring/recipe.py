@@ -145,7 +145,6 @@ class Recipe:
             "format": "distal-scores-2",
             **self.predictor.facts(self.genome),
             **({"threads": self.threads} if self.predictor.device.type == "cpu" else {}),
-            "batch_size": self.predictor.batch_size,
             "window": [window.input_bp, window.bin_bp, window.bins],
             "formulas": {scorer.name: scorer.formula for scorer in self.scorers},
             "query": self.query,
@@ -192,7 +191,6 @@ class Recipe:
         values = np.full((len(names), len(part.rows), len(self.table)), np.nan)
         genes = _GeneRows(self.names(self.gene_scorers), self.dtype, len(self.table))
         variants = (self.haplotypes(part.judged[i]) for i in part.wanted)
-        self._pass.forget()
         for i, answer in zip(part.wanted, self.answers(variants), strict=True):
             values[:, i] = answer.values
             genes.add(i, answer)
@@ -208,7 +206,11 @@ class Recipe:
         return haplotypes(self.genome, self.predictor.window, judged, self.share_reference)
 
     def answers(self, variants: Iterable[Haplotypes]) -> Iterator[Answer]:
-        """The scores of some variants; neighbours in the same window have one prediction of REF."""
+        """The scores of some variants; neighbours in the same window have one prediction of REF.
+
+        What earlier variants have left in memory is forgotten first.
+        """
+        self._pass.forget()
         for _, group in groupby(variants, key=attrgetter("interval")):
             yield from self._answers(list(group))
 

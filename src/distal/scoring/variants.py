@@ -69,9 +69,8 @@ def score_variants(
     the standard deviation of the score over its members. `genes` is needed by scores per gene. `ref_mismatch` is one of
     `POLICIES`. With `share_reference` the variants of so many bp of a chromosome are read in one window (see
     `Window.input_of_cell`; `sharing` measures what that changes), by default each in the window around it.
-    `full_forward` gives every sequence a pass of its own, as a check of the incremental pass. At most
-    `predictor.batch_size` windows go through the model at once; a CPU takes `threads` threads in each worker (0: as
-    many as this process uses). What else there is to say stands at `run_recipe`.
+    `full_forward` gives every sequence a pass of its own, as a check of the incremental pass. A CPU takes `threads`
+    threads in each worker (0: as many as this process uses). What else there is to say stands at `run_recipe`.
     """
     recipe = Recipe(
         predictor,
