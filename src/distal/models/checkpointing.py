@@ -136,12 +136,17 @@ def _tiles(x: Tensor) -> list[slice]:
     return [slice(start, min(start + size, channels)) for start in range(0, channels, size)]
 
 
+def _channels(x: Tensor, tile: slice) -> Tensor:
+    """Some channels of x, contiguous if x is: the order in which batch norm sums depends on it."""
+    return x[:, tile].contiguous() if x.is_contiguous() else x[:, tile]
+
+
 def _prepared(prepare: Prepare, x: Tensor) -> Tensor:
     """`prepare` of all channels, without a graph."""
     whole = None
     with torch.no_grad():
         for tile in _tiles(x):
-            part = prepare(x[:, tile], tile)
+            part = prepare(_channels(x, tile), tile)
             if whole is None:
                 whole = part.new_empty(x.shape)
             whole[:, tile] = part
@@ -166,7 +171,7 @@ def _through(
     totals = [torch.zeros_like(parameter) for parameter in wanted]
     for tile in _tiles(x):
         with torch.enable_grad():
-            part = x[:, tile].detach().requires_grad_(needs[0])
+            part = _channels(x, tile).detach().requires_grad_(needs[0])
             y = prepare(part, tile)
         sources = [part] * needs[0] + wanted
         found = list(torch.autograd.grad(y, sources, gradient[:, tile].to(y.dtype)))
