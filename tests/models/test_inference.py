@@ -17,10 +17,11 @@ from torch.nn import functional as F
 from distal.models import inference
 from distal.models.basenji2 import Basenji2, Basenji2Config
 from distal.models.borzoi import Borzoi, BorzoiConfig
-from distal.models.enformer import Enformer, EnformerConfig
-from distal.models.inference import EXACT, TF32, Arithmetic, Change, Job, bf16, differences
+from distal.models.enformer import Enformer, EnformerConfig, position_features
+from distal.models.inference import EXACT, TF32, Arithmetic, Change, Job, attention, bf16, differences
 from distal.models.inference.convolution import Convolution
 from distal.models.inference.pointwise import Chain, Gelu, Softplus
+from distal.models.inference.scratch import Scratch
 from distal.models.layers import GELUS
 
 INPUT_BP = 2048
@@ -262,6 +263,35 @@ def test_a_change_of_any_size_goes_through(name: str) -> None:
         assert float((change.values - want).abs().max()) < tolerance * scale + 1e-15
         chosen.append(change.values / size)
     assert not torch.allclose(chosen[0], chosen[2], rtol=0.1)
+
+
+@pytest.mark.parametrize("sharpness", [1.0, 10.0, 40.0])
+@pytest.mark.parametrize("few", [True, False])
+def test_attention_that_turns_away_keeps_its_digits(sharpness: float, few: bool) -> None:
+    """Where ALT takes away what REF attends to, 1 + m is nearly 0: such rows are subtracted, not differenced."""
+    torch.manual_seed(3)
+    config = replace(ENFORMER, layers=1)
+    block = builders.perturbed(Enformer(config)).transformer[0].double()
+    block.attention.query.weight.data *= sharpness
+    features = position_features(16, config.position_features)
+    x, change = torch.randn(1, 16, 24, dtype=torch.float64), torch.zeros(1, 16, 24, dtype=torch.float64)
+    change[:, 3:6] = torch.randn(3, 24)
+
+    def carried(dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """The change behind the block, and what there is without it."""
+        own = attention.Block(block.to(dtype), features.to(dtype), slice(2, 14), EXACT, EXACT, Scratch())
+        y, state = own(x.to(dtype), followed=True)
+        assert state is not None
+        if few:
+            return own.difference_of_few(state, 3, change[:, 3:6].to(dtype)), y.clone()
+        return own.difference(state, change.to(dtype)), y.clone()
+
+    with torch.inference_mode():
+        exact, before = carried(torch.float64)
+        want = block(x + change, features.double())[:, 2:14] - before
+        torch.testing.assert_close(exact, want, rtol=1e-9, atol=1e-12)
+        found, _ = carried(torch.float32)
+        assert float((found - want).abs().max() / want.abs().max()) < 2e-5
 
 
 def test_a_chain_carries_through_each_map() -> None:

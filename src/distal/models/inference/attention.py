@@ -154,16 +154,19 @@ class Attention:
         change = (state.query + self._content_bias) @ changes.keys.transpose(-1, -2)
         change = change.expm1_().mul_(weights)
         total = change.sum(-1, keepdim=True)
-        if not bool(torch.isfinite(total).all()):
-            return self.difference(state, _placed(delta, few, self._length))
         attended = change @ (state.values[..., few, :] + changes.values) + weights @ changes.values
         attended.sub_(total * state.output).div_(1 + total)
-        start, end = max(few.start, self._rows.start), min(few.stop, self._rows.stop)
-        if start < end:  # the queries of these positions have changed themselves
-            dense = _Changes(*(_placed(each, few, self._length) for each in changes))
-            rows = slice(start - self._rows.start, end - self._rows.start)
-            operands = self._operands(state, dense)
-            attended[..., rows, :] = self._moved(state, operands, dense.query[..., start:end, :], rows)
+        again = _turned(total).flatten(0, 1).any(0)[:, 0]
+        again[max(few.start - self._rows.start, 0) : max(few.stop - self._rows.start, 0)] = True  # changed themselves
+        if not bool(again.any()):
+            return self._output.carry(self._join(attended))
+        dense = _Changes(*(_placed(each, few, self._length) for each in changes))
+        operands, query = self._operands(state, dense), dense.query[..., self._rows, :]
+        for rows in self._chunks(delta.device, len(again)):
+            places = again[rows].nonzero()[:, 0].tolist()
+            if places:
+                some = slice(rows.start + places[0], rows.start + places[-1] + 1)
+                attended[..., some, :] = self._moved(state, operands, query[..., some, :], some)
         return self._output.carry(self._join(attended))
 
     def _changes(self, delta: Tensor) -> _Changes:
@@ -186,13 +189,15 @@ class Attention:
         carried.matmul(both, operands.keys, out=change)
         change += self._by_distance(d_query, rows, self._carried_distances, carried)
         total = change.expm1_().mul_(weights).sum(-1, keepdim=True)
-        if bool(torch.isfinite(total).all()):
-            change.addcmul_(weights, -total)
-            attended = carried.matmul(change, operands.values).div_(1 + total)
-        else:  # e^δS is beyond the dtype: REF and ALT attend to other places, and can simply be subtracted
+        turned = _turned(total)
+        if bool(turned.any()):
+            change = torch.addcmul(change, weights, -total)
             keys = self._plain.narrow((state.keys + operands.d_keys).transpose(-1, -2))
             alone = torch.softmax(self._logits(query + d_query, keys, rows), -1)
-            attended = carried.matmul(alone - weights, operands.values)
+            change, total = torch.where(turned, alone - weights, change), total.masked_fill(turned, 0.0)
+        else:
+            change.addcmul_(weights, -total)
+        attended = carried.matmul(change, operands.values).div_(1 + total)
         return attended.add_(carried.matmul(weights.expand_as(change), operands.d_values))
 
     def _logits(self, query: Tensor, turned_keys: Tensor, rows: slice) -> Tensor:
@@ -298,6 +303,14 @@ class Block:
         hidden = self._widen.carry(self._between.difference(state.between, delta))
         torch.maximum(hidden, state.floor, out=hidden).sub_(state.below)  # max(x + δ, 0) − max(x, 0), exactly
         return self._narrow.carry(hidden).add_(delta)
+
+
+def _turned(total: Tensor) -> Tensor:
+    """Where ALT has turned away from what REF attends to: 1 + m has few digits, or e^δS is beyond the dtype.
+
+    There the weights of the two lie in different places, and can simply be subtracted.
+    """
+    return ~(torch.isfinite(total) & (total > -0.5))
 
 
 def _placed(x: Tensor, few: slice, length: int) -> Tensor:
