@@ -301,15 +301,20 @@ def test_random_edits_equal_full_passes(family: str, examples: int) -> None:
 def test_large_changes_are_as_exact_as_small_ones(family: str) -> None:
     """Where attention turns from one place to another, and a prediction falls from far above 0 to nearly 0."""
 
+    sizes = []
+
     @settings(max_examples=4)
     @given(STREAMS)
     def check(stream: Stream) -> None:
         exact = oracle(stream, family)
-        assert max(largest(true - ref) for members in exact for true, ref in zip(members, exact[0], strict=True)) > 5
-        check_effects(stream.members(Incremental, family, torch.float64), exact, 1e-8, 1e-13)
+        sizes.extend(largest(true - ref) for members in exact for true, ref in zip(members, exact[0], strict=True))
+        check_effects(
+            stream.members(Incremental, family, torch.float64), exact, 1e-8, 1e-10
+        )  # torch's softplus is x from 20
         check_predictions(stream.members(Incremental, family, torch.float32), exact, 1e-3)
 
     check()
+    assert max(sizes) > 5
 
 
 @settings(max_examples=2)
