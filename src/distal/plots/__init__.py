@@ -1,0 +1,24 @@
+"""Figures of tracks, alleles, sequence logos and mutagenesis; knows values and positions, not how they were made.
+
+Every function returns a matplotlib `Figure` (or draws on the axes that it is given) and touches no global state: no
+pyplot, no rcParams left changed, any thread, no display needed.
+"""
+
+from distal.plots.logos import WRAP_BP, Effects, logo, mutagenesis
+from distal.plots.scatters import scatter
+from distal.plots.signals import Genes, alleles, tracks
+from distal.plots.style import COLOURS, LETTERS, save
+
+__all__ = [
+    "COLOURS",
+    "LETTERS",
+    "WRAP_BP",
+    "Effects",
+    "Genes",
+    "alleles",
+    "logo",
+    "mutagenesis",
+    "save",
+    "scatter",
+    "tracks",
+]
