@@ -26,7 +26,7 @@ from distal.models import inference
 from distal.models.inference import Change, Job, Tower
 from distal.predictor import Predictor, Reading, readings
 
-GROUP = 32
+GROUP = 24
 """Sequences whose differences go through the network together, REF's pass with them; of Enformer 10 MB each."""
 KEPT_WINDOWS = 8
 """Windows whose bins are remembered: of Enformer 75 MB."""

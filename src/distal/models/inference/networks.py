@@ -111,7 +111,9 @@ class _Transforming(Network):
         deltas = [torch.cat(some) for some in _batched(few, self._step)]
         for block in others:
             x, state = block(x, followed=bool(changes))
-            deltas = [block.difference(state, delta) for delta in deltas if state]
+            if state is not None:
+                for i, delta in enumerate(deltas):  # in place, so that only one is in memory twice
+                    deltas[i] = block.difference(state, delta)
         return x, deltas
 
 
