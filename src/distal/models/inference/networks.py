@@ -250,9 +250,14 @@ class Basenji2Network(Network):
         super().__init__(module.heads, plain, carried)
         config, kind = module.config, module.config.gelu
         blocks = []
-        for part in (module.stem, *_all(Basenji2Block, module.tower)):
-            gelu = _plain_gelu(kind, part.conv.in_channels, part.conv.weight)
-            blocks.append(convolution.Block(gelu, _convolution(part, gelu.gain, plain), pool=Maximum()))
+        parts = (module.stem, *_all(Basenji2Block, module.tower))
+        inputs = parts[0].conv.in_channels
+        for part in parts:
+            outputs = _rounded(part.conv.out_channels) if part is not parts[-1] else part.conv.out_channels
+            gelu = _plain_gelu(kind, inputs, part.conv.weight)
+            weight, bias = _widened(*_folded(part), inputs, outputs)
+            blocks.append(convolution.Block(gelu, Convolution.of(weight * gelu.gain, bias, plain), pool=Maximum()))
+            inputs = outputs
         self.tower = Tower(blocks, _alphabet(module.stem.conv.weight, n), config.input_bp)
         self._layers = [_DilatedLayer(layer, kind, plain, carried) for layer in _all(DilatedResidual, module.dilated)]
         self._left, self._bins = (self.tower.bins - config.bins) // 2, config.bins
@@ -370,6 +375,17 @@ def _folded(block: Basenji2Block) -> tuple[Tensor, Tensor]:
     """Weights [outputs, inputs, kernel] and bias of a convolution with the batch norm behind it."""
     norm = Affine.of(block.norm)
     return block.conv.weight * norm.scale[:, None, None], norm.shift
+
+
+def _rounded(channels: int) -> int:
+    """The next multiple of 16: rows of a matrix product then begin where a processor reads them at once."""
+    return -(-channels // 16) * 16
+
+
+def _widened(weight: Tensor, bias: Tensor, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
+    """A convolution with channels added, which are zero."""
+    more = outputs - weight.shape[0]
+    return F.pad(weight, (0, 0, 0, inputs - weight.shape[1], 0, more)), F.pad(bias, (0, more))
 
 
 def _convolution(block: Basenji2Block, gain: float, arithmetic: Arithmetic, dilation: int = 1) -> Convolution:
