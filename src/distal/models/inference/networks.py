@@ -36,7 +36,7 @@ from distal.models.inference.scratch import Scratch
 from distal.models.layers import Residual, SoftmaxPool, TransformerBlock, crop
 
 _Kind = TypeVar("_Kind", bound=nn.Module)
-
+_WHOLE = 16  # channels; rows of a matrix product then begin where a processor reads them at once
 _TOGETHER = 8
 """Changes that go through a transformer at once on a GPU; a CPU takes one at a time, which its caches hold."""
 
@@ -253,7 +253,9 @@ class Basenji2Network(Network):
         parts = (module.stem, *_all(Basenji2Block, module.tower))
         inputs = parts[0].conv.in_channels
         for part in parts:
-            outputs = _rounded(part.conv.out_channels) if part is not parts[-1] else part.conv.out_channels
+            outputs = part.conv.out_channels
+            if part is not parts[-1]:
+                outputs = -(-outputs // _WHOLE) * _WHOLE
             gelu = _plain_gelu(kind, inputs, part.conv.weight)
             weight, bias = _widened(*_folded(part), inputs, outputs)
             blocks.append(convolution.Block(gelu, Convolution.of(weight * gelu.gain, bias, plain), pool=Maximum()))
@@ -375,11 +377,6 @@ def _folded(block: Basenji2Block) -> tuple[Tensor, Tensor]:
     """Weights [outputs, inputs, kernel] and bias of a convolution with the batch norm behind it."""
     norm = Affine.of(block.norm)
     return block.conv.weight * norm.scale[:, None, None], norm.shift
-
-
-def _rounded(channels: int) -> int:
-    """The next multiple of 16: rows of a matrix product then begin where a processor reads them at once."""
-    return -(-channels // 16) * 16
 
 
 def _widened(weight: Tensor, bias: Tensor, inputs: int, outputs: int) -> tuple[Tensor, Tensor]:
