@@ -288,9 +288,9 @@ class _DilatedLayer:
     def __init__(self, module: DilatedResidual, kind: str, plain: Arithmetic, carried: Arithmetic) -> None:
         dilation = module.dilated.conv.dilation[0]
         self._gelu = Gelu(kind)
-        self._wide = _convolution(module.dilated, 1.0, plain, dilation)
-        carried_wide = _convolution(module.dilated, 1.0, carried, dilation)
-        self._carried_wide = Convolution(carried_wide.taps, None, carried, dilation)
+        weight, bias = _folded(module.dilated)
+        self._wide = Convolution.of(weight, bias, plain, dilation)
+        self._carried_wide = Convolution.of(weight, None, carried, dilation)
         self._back = _linear(module.pointwise, plain, carried)
 
     def __call__(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -383,11 +383,6 @@ def _widened(weight: Tensor, bias: Tensor, inputs: int, outputs: int) -> tuple[T
     """A convolution with channels added, which are zero."""
     more = outputs - weight.shape[0]
     return F.pad(weight, (0, 0, 0, inputs - weight.shape[1], 0, more)), F.pad(bias, (0, more))
-
-
-def _convolution(block: Basenji2Block, gain: float, arithmetic: Arithmetic, dilation: int = 1) -> Convolution:
-    weight, bias = _folded(block)
-    return Convolution.of(weight * gain, bias, arithmetic, dilation)
 
 
 def _linear(block: Basenji2Block, plain: Arithmetic, carried: Arithmetic) -> Linear:
