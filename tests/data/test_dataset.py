@@ -15,7 +15,7 @@ from tests.data import tiny
 from distal import dna
 from distal.coords import Interval, Window
 from distal.data import dataset
-from distal.data.dataset import Draw, Examples
+from distal.data.dataset import Draw, InMemory
 from distal.errors import InputError
 from distal.io.fasta import Genome
 
@@ -29,24 +29,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def examples(folder: Path) -> Examples:
+def examples(folder: Path) -> InMemory:
     return dataset.load(folder, "train", 128)
 
 
-def test_a_split_is_loaded_with_its_signal_summed_to_the_models_bins(examples: Examples) -> None:
+def test_a_split_is_loaded_with_its_signal_summed_to_the_models_bins(examples: InMemory) -> None:
     # 64 bins of 32 bp are 16 of 128 bp
     assert (len(examples), examples.bins, examples.bin_bp, examples.crop_bp) == (6, 16, 128, 1024)
     for i in range(6):
         record = tiny.example(i)
-        assert (examples.codes[i] == record.codes).all()
+        assert (examples.bases[i] == record.codes).all()
         for b in range(16):
-            assert examples.targets[i, b].tolist() == sum(record.targets[4 * b + k] for k in range(4)).tolist()
+            assert examples.signal[i, b].tolist() == sum(record.targets[4 * b + k] for k in range(4)).tolist()
     assert examples.intervals[5] == Interval("chr1", 50_000, 54_096)
     assert examples.table == tiny.TABLE
 
 
 def test_a_32_bp_model_gets_the_bins_as_they_are(folder: Path) -> None:
-    assert (dataset.load(folder, "valid", 32).targets[0] == tiny.example(6).targets).all()
+    assert (dataset.load(folder, "valid", 32).signal[0] == tiny.example(6).targets).all()
 
 
 def test_several_splits_are_loaded_one_behind_the_other(folder: Path) -> None:
@@ -64,6 +64,16 @@ def test_what_cannot_be_loaded_is_refused(tmp_path: Path, folder: Path) -> None:
     (other / "targets.txt").write_text("index\tidentifier\tdescription\n0\tonly\tCAGE:one\n")
     with pytest.raises(InputError, match=r"targets\.txt has 1 tracks, the records have 3"):
         dataset.load(other, "train", 128)
+
+
+def test_windows_in_memory_are_read_by_index(examples: InMemory) -> None:
+    assert (examples.input_bp, len(examples.table)) == (4096, 3)
+    # two bases before the window and three behind it are N
+    assert examples.codes(4, -2, 4101).tolist() == [4, 4, *tiny.example(4).codes.tolist(), 4, 4, 4]
+    assert (examples.targets(4, 3, 5) == examples.signal[4, 3:5]).all()
+    total = sum(np.float64(examples.targets(i, b, b + 1)[0]) for i in range(6) for b in range(16))
+    assert examples.means.tolist() == pytest.approx((total / 96).tolist(), rel=1e-12)
+    assert examples.means.dtype == np.float64
 
 
 def test_rebinning_keeps_the_sum() -> None:
@@ -85,24 +95,24 @@ def test_cutting_pads_with_n(start: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("bases", range(-3, 4))
-def test_a_shifted_whole_window_is_basenjis_shift(examples: Examples, bases: int) -> None:
+def test_a_shifted_whole_window_is_basenjis_shift(examples: InMemory, bases: int) -> None:
     window = Window(tiny.LENGTH, 128, 16)
     codes, _ = dataset.take(examples, window, Draw(2, 0, bases, False))
-    assert (codes == dna.shift(examples.codes[2], bases)).all()
+    assert (codes == dna.shift(examples.bases[2], bases)).all()
 
 
 @given(st.integers(0, 5), st.integers(0, 12), st.integers(-3, 3))
-def test_a_crop_shows_the_bases_around_its_bins(examples: Examples, index: int, first: int, bases: int) -> None:
+def test_a_crop_shows_the_bases_around_its_bins(examples: InMemory, index: int, first: int, bases: int) -> None:
     codes, targets = dataset.take(examples, CROP, Draw(index, first, bases, False))
     # bin `first` starts 1024 + 128 first bases into the window and 256 into the crop; the shift moves bases right
     start = 1024 + 128 * first - 256 - bases
     assert codes.tolist() == tiny.example(index).codes[start : start + 1024].tolist()
-    assert (targets == examples.targets[index, first : first + 4]).all()
+    assert (targets == examples.signal[index, first : first + 4]).all()
 
 
 @given(st.integers(0, 5), st.integers(0, 12), st.integers(-3, 3))
 def test_the_other_strand_turns_bases_bins_and_strand_pairs(
-    examples: Examples, index: int, first: int, bases: int
+    examples: InMemory, index: int, first: int, bases: int
 ) -> None:
     codes, targets = dataset.take(examples, CROP, Draw(index, first, bases, False))
     turned, other = dataset.take(examples, CROP, Draw(index, first, bases, True))
@@ -112,7 +122,7 @@ def test_the_other_strand_turns_bases_bins_and_strand_pairs(
         assert other[b].tolist() == [minus, plus, dnase]
 
 
-def test_the_targets_still_describe_the_bases_after_a_turn(examples: Examples) -> None:
+def test_the_targets_still_describe_the_bases_after_a_turn(examples: InMemory) -> None:
     # track 0 counts G, in eighths, in whatever strand is shown
     codes, targets = dataset.take(examples, CROP, Draw(1, 3, 0, True))
     for b in range(4):
@@ -120,13 +130,13 @@ def test_the_targets_still_describe_the_bases_after_a_turn(examples: Examples) -
         assert targets[b].tolist() == [(bases == 2).sum() / 8, (bases == 1).sum() / 8, ((bases % 3) > 0).sum() / 8]
 
 
-def test_every_window_is_drawn_once_an_epoch(examples: Examples) -> None:
+def test_every_window_is_drawn_once_an_epoch(examples: InMemory) -> None:
     for epoch in range(5):
         drawn = [dataset.draw(examples, CROP, (3, "human"), 6 * epoch + i).index for i in range(6)]
         assert sorted(drawn) == list(range(6))
 
 
-def test_a_draw_depends_on_seed_head_and_position_alone(examples: Examples) -> None:
+def test_a_draw_depends_on_seed_head_and_position_alone(examples: InMemory) -> None:
     def drawn(seed: int, head: str) -> list[Draw]:
         return [dataset.draw(examples, CROP, (seed, head), i) for i in range(24)]
 
@@ -135,7 +145,7 @@ def test_a_draw_depends_on_seed_head_and_position_alone(examples: Examples) -> N
     assert len({tuple(map(repr, drawn(seed, head))) for seed in (1, 2) for head in ("human", "mouse")}) == 4
 
 
-def test_draws_are_uniform(examples: Examples) -> None:
+def test_draws_are_uniform(examples: InMemory) -> None:
     drawn = [dataset.draw(examples, CROP, (0, "human"), i) for i in range(2600)]
     # 13 places, 7 shifts, 2 strands: expected 200, 371 and 1,300; five standard deviations around
     for values, size in (
@@ -149,7 +159,7 @@ def test_draws_are_uniform(examples: Examples) -> None:
         assert all(abs(n - expected) < 5 * np.sqrt(expected * (1 - 1 / size)) for n in counts.values())
 
 
-def test_a_batch_stacks_its_examples(examples: Examples) -> None:
+def test_a_batch_stacks_its_examples(examples: InMemory) -> None:
     draws = [Draw(0, 1, 2, True), Draw(3, 0, 0, False)]
     codes, targets = dataset.batch(examples, CROP, draws)
     assert (codes.shape, targets.shape) == ((2, 1024), (2, 4, 3))
@@ -167,13 +177,13 @@ def test_a_batch_stacks_its_examples(examples: Examples) -> None:
         (Window(1024, 32, 16), "bins have 32 bp, the targets' 128"),
     ],
 )
-def test_a_window_that_does_not_fit_the_records_is_refused(examples: Examples, window: Window, words: str) -> None:
+def test_a_window_that_does_not_fit_the_records_is_refused(examples: InMemory, window: Window, words: str) -> None:
     with pytest.raises(InputError, match=words):
         dataset.places(examples, window)
 
 
 @pytest.mark.parametrize("bins", [1, 3, 4, 5, 8, 15, 16, 18, 20])
-def test_tiles_cover_every_bin_once(examples: Examples, bins: int) -> None:
+def test_tiles_cover_every_bin_once(examples: InMemory, bins: int) -> None:
     window = Window(bins * 128 + 512, 128, bins)
     starts = 1024 + 128 * np.arange(16)
     tiled = list(dataset.tiles(examples, window))
@@ -182,23 +192,23 @@ def test_tiles_cover_every_bin_once(examples: Examples, bins: int) -> None:
     for index in range(6):
         covered: list[int] = []
         for tile in tiled[count * index : count * (index + 1)]:
-            windows = np.lib.stride_tricks.sliding_window_view(examples.codes[index], window.input_bp)
+            windows = np.lib.stride_tricks.sliding_window_view(examples.bases[index], window.input_bp)
             [[place]] = np.argwhere((windows == tile.codes).all(axis=1))
             shown = [place + window.crop_bp + 128 * b for b in range(bins)][tile.output]
             assert len(shown) == len(tile.targets)
             for start, target in zip(shown, tile.targets, strict=True):
                 covered.append(int(start))
-                assert (target == examples.targets[index, (start - 1024) // 128]).all()
+                assert (target == examples.signal[index, (start - 1024) // 128]).all()
         assert covered == starts.tolist()
 
 
-def test_a_longer_input_is_read_from_the_genome(examples: Examples, tmp_path: Path) -> None:
+def test_a_longer_input_is_read_from_the_genome(examples: InMemory, tmp_path: Path) -> None:
     text = "".join(dna.decode(tiny.example(100 + i).codes) for i in range(15))
     (tmp_path / "g.fa").write_text(f">chr1\n{text}\n")
     genome = Genome(tmp_path / "g.fa")
     intervals = tuple(Interval("chr1", 10_000 * i, 10_000 * i + 4096) for i in range(6))
     codes = np.stack([genome.codes(interval) for interval in intervals])
-    placed = replace(examples, codes=codes, intervals=intervals)
+    placed = replace(examples, bases=codes, intervals=intervals)
     window = Window(6144, 128, 16)  # 1,024 bp more than the records hold on each side
     for tile, interval in zip(dataset.tiles(placed, window, genome), intervals, strict=True):
         assert (tile.codes == genome.codes(Interval("chr1", interval.start - 1024, interval.end + 1024))).all()
@@ -212,5 +222,5 @@ def test_a_longer_input_is_read_from_the_genome(examples: Examples, tmp_path: Pa
 @pytest.mark.shared
 def test_the_public_set_is_loaded_in_128_bp_bins(shared: Path) -> None:
     examples = dataset.load(shared / "data/tracks/baskerville_tiny/mm10", "valid", 128)
-    assert (examples.codes.shape, examples.targets.shape) == ((13, 131_072), (13, 512, 32))
+    assert (examples.bases.shape, examples.signal.shape) == ((13, 131_072), (13, 512, 32))
     assert (examples.crop_bp, examples.table.names[:2]) == (32_768, ("CNhs10586+", "CNhs10586-"))

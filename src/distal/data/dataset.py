@@ -1,4 +1,4 @@
-"""Training examples by index, and the random crops of them: knows data set folders, not models.
+"""Training examples by index, and the random crops of them: knows what an example is, not what reads or learns it.
 
 An example is the bases of a window and the measured signal of its centre. What is drawn at random (which window, which
 crop, shift, strand) is a pure function of (seed, head, epoch, index): a run that was killed draws the same again.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,27 +31,89 @@ MAX_SHIFT = 3
 """Enformer's and Basenji2's training move the input by a uniform -3 … +3 bases."""
 
 
-@dataclass(frozen=True, eq=False)
-class Examples:
-    """The windows of one split, in memory: bases of whole windows, signal of their centres in bins of `bin_bp`."""
+class Examples(Protocol):
+    """The windows of some splits, by index: bases of whole windows, signal of their centres in bins of `bin_bp`.
 
-    codes: Codes
-    """uint8 [n, L]."""
-    targets: Targets
-    """float32 [n, bins, tracks]; bin 0 starts `crop_bp` bases into the window."""
-    bin_bp: int
-    crop_bp: int
-    table: TrackTable
-    intervals: tuple[Interval | None, ...]
-    """Where each window's L bases lie, when the folder says."""
+    Reading is a pure function of the arguments, and may be done by several threads at once.
+    """
 
-    def __len__(self) -> int:
-        return len(self.codes)
+    @property
+    def input_bp(self) -> int:
+        """Bases of a window."""
+
+    @property
+    def bin_bp(self) -> int:
+        """Bases of a bin."""
+
+    @property
+    def crop_bp(self) -> int:
+        """Bases on each side of a window that have no signal: bin 0 starts there."""
 
     @property
     def bins(self) -> int:
         """Measured bins of a window."""
-        return int(self.targets.shape[1])
+
+    @property
+    def table(self) -> TrackTable:
+        """What the tracks are."""
+
+    @property
+    def intervals(self) -> tuple[Interval | None, ...]:
+        """Where each window's bases lie, when the folder says."""
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Mean signal of a bin of each track over these windows, [tracks]."""
+
+    def __len__(self) -> int:
+        """Number of windows."""
+
+    def codes(self, index: int, start: int, width: int) -> Codes:
+        """Bases `[start, start + width)`, counted from the window's first, N where that leaves the window; [width]."""
+
+    def targets(self, index: int, first: int, last: int) -> Targets:
+        """Signal of the bins `[first, last)`, [last - first, tracks]."""
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """`Examples` that are small, or made up."""
+
+    bases: Codes
+    """uint8 [n, L]."""
+    signal: Targets
+    """float32 [n, bins, tracks]."""
+    bin_bp: int
+    crop_bp: int
+    table: TrackTable
+    intervals: tuple[Interval | None, ...]
+
+    def __len__(self) -> int:
+        return len(self.bases)
+
+    @property
+    def input_bp(self) -> int:
+        """As in `Examples`, and so below."""
+        return int(self.bases.shape[1])
+
+    @property
+    def bins(self) -> int:
+        """Measured bins of a window."""
+        return int(self.signal.shape[1])
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """[tracks]."""
+        means: NDArray[np.float64] = self.signal.mean(axis=(0, 1), dtype=np.float64)
+        return means
+
+    def codes(self, index: int, start: int, width: int) -> Codes:
+        """[width]."""
+        return cut(self.bases[index], start, width)
+
+    def targets(self, index: int, first: int, last: int) -> Targets:
+        """[last - first, tracks]."""
+        return self.signal[index, first:last]
 
 
 def tracks(folder: str | Path) -> int:
@@ -79,7 +142,7 @@ def load(folder: str | Path, splits: str | Sequence[str], bin_bp: int) -> Exampl
         intervals.append(example.interval)
     if not codes:
         raise InputError(f"{folder} has no window in {', '.join(chosen)}")
-    return Examples(np.stack(codes), np.stack(targets), bin_bp, sizes.crop_bp, table, tuple(intervals))
+    return InMemory(np.stack(codes), np.stack(targets), bin_bp, sizes.crop_bp, table, tuple(intervals))
 
 
 def rebin(targets: Targets, from_bp: int, to_bp: int) -> Targets:
@@ -125,7 +188,7 @@ def draw(examples: Examples, window: Window, stream: tuple[int, str], position: 
     epoch, place = divmod(position, len(examples))
     seed, head = stream
     key = (seed, zlib.crc32(head.encode()), epoch)
-    index = int(_generator(*key).permutation(len(examples))[place])
+    index = int(_order(len(examples), *key)[place])
     chance = _generator(*key, index)
     return Draw(
         index=index,
@@ -133,6 +196,12 @@ def draw(examples: Examples, window: Window, stream: tuple[int, str], position: 
         shift=int(chance.integers(-MAX_SHIFT, MAX_SHIFT + 1)),
         reverse=bool(chance.integers(2)),
     )
+
+
+@lru_cache(maxsize=16)
+def _order(count: int, *key: int) -> NDArray[np.int64]:
+    """The windows of one epoch, shuffled; kept, since every draw of the epoch asks."""
+    return _generator(*key).permutation(count)
 
 
 def _generator(*key: int) -> np.random.Generator:
@@ -162,8 +231,8 @@ def take(examples: Examples, window: Window, drawn: Draw) -> tuple[Codes, Target
     are reversed and the tracks of strand pairs change places.
     """
     start = examples.crop_bp + drawn.bin * window.bin_bp - window.crop_bp - drawn.shift
-    codes = cut(examples.codes[drawn.index], start, window.input_bp)
-    targets = examples.targets[drawn.index, drawn.bin : drawn.bin + window.bins]
+    codes = examples.codes(drawn.index, start, window.input_bp)
+    targets = examples.targets(drawn.index, drawn.bin, drawn.bin + window.bins)
     if drawn.reverse:
         return reverse_complement(codes), targets[::-1, examples.table.partners]
     return codes, targets
@@ -201,7 +270,7 @@ def tiles(examples: Examples, window: Window, genome: Genome | None = None) -> I
             start = examples.crop_bp + first * window.bin_bp - window.crop_bp
             end = min(first + window.bins, examples.bins)
             codes = _input(examples, index, start, window.input_bp, genome)
-            yield Tile(codes, slice(done - first, end - first), examples.targets[index, done:end])
+            yield Tile(codes, slice(done - first, end - first), examples.targets(index, done, end))
             done = end
 
 
@@ -215,10 +284,9 @@ def _tile_starts(measured: int, bins: int) -> list[int]:
 
 def _input(examples: Examples, index: int, start: int, width: int, genome: Genome | None) -> Codes:
     """Bases `[start, start + width)` of a window, from the genome where they pass what is stored."""
-    stored = examples.codes.shape[1]
-    interval = examples.intervals[index]
+    stored, interval = examples.input_bp, examples.intervals[index]
     if start >= 0 and start + width <= stored:
-        return examples.codes[index, start : start + width]
+        return examples.codes(index, start, width)
     if genome is None or interval is None:
         raise InputError(
             f"the model reads {width:,} bp around the measured bins, the records hold {stored:,} bp; "

@@ -7,13 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from distal.coords import Window
 from distal.data import dataset
 from distal.data.dataset import Examples
+from distal.data.mixture import Mixture
 from distal.errors import InputError
 from distal.models import zoo
 from distal.models.checkpointing import checkpoint_activations
@@ -36,7 +36,7 @@ class Run:
     """The model that comes out of the run."""
     window: Window
     """What a training example is: the crop, or the model's whole window."""
-    train: dict[str, Examples]
+    train: dict[str, Mixture]
     valid: dict[str, Examples]
     model: nn.Module
     """The weights that Adam moves, set up for the crop."""
@@ -63,21 +63,28 @@ def start(config: Config, data: Path) -> Run:
     """
     torch.manual_seed(config.seed)
     device = open_device(config.device)
-    counts = {head: dataset.tracks(data / folder) for head, folder in config.data.items()}
-    spec, crop = describe(config, counts)
-    train, valid = (
-        {head: dataset.load(data / folder, splits, spec.window.bin_bp) for head, folder in config.data.items()}
-        for splits in (config.splits, ["valid"])
-    )
+    spec, crop = describe(config, {head: dataset.tracks(data / first.folder) for head, (first, *_) in config.data.items()})
+    train = {head: _mixture(config, head, data, spec.window.bin_bp) for head in config.data}
+    valid = {
+        head: dataset.load(data / first.folder, "valid", spec.window.bin_bp)
+        for head, (first, *_) in config.data.items()
+    }
     model, kept = _build(spec, crop, train)
     checkpoint_activations(model, config.activation_checkpointing)
     model, kept = model.to(device), kept.to(device).eval().requires_grad_(False)
     optimizer = _optimizer(config, model)
     run = Run(config, spec, crop.window, train, valid, model, kept, optimizer, Progress(), device)
-    for examples in train.values():
-        dataset.places(examples, run.window)
+    for mixture in train.values():
+        for examples in mixture.sources:
+            dataset.places(examples, run.window)
     _resume(run)
     return run
+
+
+def _mixture(config: Config, head: str, data: Path, bin_bp: int) -> Mixture:
+    sources = config.data[head]
+    examples = tuple(dataset.load(data / source.folder, config.splits, bin_bp) for source in sources)
+    return Mixture(examples, tuple(source.weight for source in sources))
 
 
 def steps_done(config: Config) -> int:
@@ -97,7 +104,7 @@ def describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
     return Spec(config.name, config.model.family, whole, config.licence), crop
 
 
-def _build(spec: Spec, crop: Any, train: dict[str, Examples]) -> tuple[nn.Module, nn.Module]:
+def _build(spec: Spec, crop: Any, train: dict[str, Mixture]) -> tuple[nn.Module, nn.Module]:
     """The module to train and the module to keep: the same weights, set up for the crop and for the whole window.
 
     Each head starts at its tracks' mean signal, softplus(bias) = mean: most tracks lie far below softplus(0) = 0.69,
@@ -108,7 +115,7 @@ def _build(spec: Spec, crop: Any, train: dict[str, Examples]) -> tuple[nn.Module
     model, kept = build(crop), build(spec.config)
     with torch.no_grad():
         for head, examples in train.items():
-            mean = torch.from_numpy(examples.targets.mean(axis=(0, 1), dtype=np.float64)).clamp_min(1e-4)
+            mean = torch.from_numpy(examples.means).clamp_min(1e-4)
             model.heads[head].bias.copy_(torch.expm1(mean).log())
     kept.load_state_dict(model.state_dict())
     return model, kept

@@ -18,7 +18,7 @@ def correlate(predictor: Predictor, examples: Examples, rc: bool = False, genome
 
     With `rc` both strands are averaged. `genome` supplies bases around the stored windows to models that read more.
     """
-    pearson = PearsonR(examples.targets.shape[2])
+    pearson = PearsonR(len(examples.table))
     work = dataset.tiles(examples, predictor.window, genome)
     while group := list(islice(work, predictor.batch_size)):
         values = averaged(predictor, np.stack([tile.codes for tile in group]), rc).cpu().numpy()
