@@ -100,3 +100,14 @@ def test_an_impossible_architecture_is_refused(tmp_path: Path) -> None:
     config = configs.read(written(tmp_path, LEAST + "[crop]\ninput_bp = 1000\nbins = 2"))
     with pytest.raises(InputError, match="whole number of bins"):
         run.describe(config, {"human": 3})
+
+
+def test_a_head_learns_from_one_folder_or_from_several_by_weight(tmp_path: Path) -> None:
+    [source] = configs.read(written(tmp_path, LEAST)).data["human"]
+    assert (source.folder, source.weight) == ("hg38", 1.0)
+    several = LEAST.replace('"hg38"', '[{folder = "hg38"}, {folder = "teacher", weight = 3.0}]')
+    sources = configs.read(written(tmp_path, several)).data["human"]
+    assert [(source.folder, source.weight) for source in sources] == [("hg38", 1.0), ("teacher", 3.0)]
+    for wrong in ("[]", '[{folder = "hg38", weight = 0}]', "3"):
+        with pytest.raises(InputError, match=r"data\.human"):
+            configs.read(written(tmp_path, LEAST.replace('"hg38"', wrong)))

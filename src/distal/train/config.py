@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from distal.errors import InputError
 
@@ -23,6 +23,14 @@ class ModelSection(_Section):
 
     family: Family
     architecture: dict[str, Any] = Field(default_factory=dict)
+
+
+class SourceSection(_Section):
+    """One of the data sets that a head learns from: a folder, relative to `--data`, and its share of the examples."""
+
+    folder: str
+    weight: float = Field(default=1.0, gt=0)
+    """What it counts for beside the head's other sources."""
 
 
 class CropSection(_Section):
@@ -71,8 +79,9 @@ class Config(_Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     model: ModelSection
-    data: dict[str, str] = Field(min_length=1)
-    """Head -> data set folder, relative to `--data`. Heads take turns, in this order."""
+    data: dict[str, Annotated[tuple[SourceSection, ...], Field(min_length=1)]] = Field(min_length=1)
+    """Head -> data set folder, or a list of sources to be mixed, of which the first is the one that validates.
+    Heads take turns, in this order."""
     out: str = ""
     """Folder of log, checkpoint and model, relative to where distal runs; ``runs/<name>`` unless given."""
     splits: list[str] = ["train"]
@@ -97,6 +106,13 @@ class Config(_Section):
     crop: CropSection | None = None
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection)
     validation: ValidationSection = Field(default_factory=ValidationSection)
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _a_folder_is_a_list_of_one(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {head: [{"folder": source}] if isinstance(source, str) else source for head, source in data.items()}
 
     @model_validator(mode="after")
     def _judged_on_unseen_windows(self) -> Config:

@@ -18,8 +18,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distal.data import dataset
-from distal.data.dataset import Draw
+from distal.data.mixture import Drawn
 from distal.errors import InputError
 from distal.models import zoo
 from distal.predictor import alphabet, one_hot
@@ -73,15 +72,15 @@ def step(run: Run, number: int) -> Line:
     return {"step": number, "head": head, "loss": loss, "lr": rate, "norm": norm, "seconds": seconds}
 
 
-def _draws(run: Run, head: str, turn: int) -> list[Draw]:
+def _draws(run: Run, head: str, turn: int) -> list[Drawn]:
     """The training examples of a head's turn (0, 1, …)."""
     batch, stream = run.config.batch, (run.config.seed, head)
-    return [dataset.draw(run.train[head], run.window, stream, turn * batch + i) for i in range(batch)]
+    return [run.train[head].draw(run.window, stream, turn * batch + i) for i in range(batch)]
 
 
-def _backward(run: Run, head: str, draws: list[Draw], number: int) -> float:
+def _backward(run: Run, head: str, draws: list[Drawn], number: int) -> float:
     """Loss of a batch, its gradient left in the parameters. Dropout is a function of (seed, step)."""
-    codes, targets = dataset.batch(run.train[head], run.window, draws)
+    codes, targets = run.train[head].batch(run.window, draws)
     torch.manual_seed(zlib.crc32(f"{run.config.seed} {number}".encode()))
     run.model.train()
     run.optimizer.zero_grad(set_to_none=True)
@@ -118,11 +117,14 @@ def _keep(run: Run, number: int) -> None:
             kept.copy_(now)
 
 
-def _broken(run: Run, number: int, head: str, draws: list[Draw], loss: float, norm: float) -> str:
+def _broken(run: Run, number: int, head: str, draws: list[Drawn], loss: float, norm: float) -> str:
     """Write down which examples broke the run, and say so."""
     path = run.out / f"broken-step-{number}.json"
-    windows = run.train[head].intervals
-    examples = [{**asdict(drawn), "window": repr(windows[drawn.index])} for drawn in draws]
+    sources = run.train[head].sources
+    examples = [
+        {"source": source, **asdict(draw), "window": repr(sources[source].intervals[draw.index])}
+        for source, draw in draws
+    ]
     facts = {"step": number, "head": head, "loss": repr(loss), "norm": repr(norm), "examples": examples}
     path.write_text(json.dumps(facts, indent=2) + "\n")
     return (
@@ -163,7 +165,7 @@ def _export(run: Run, valid: Mapping[str, Mapping[str, float | None]]) -> None:
     }
     spec = replace(run.spec, provenance=provenance)
     tables = {
-        head: TrackTable(tuple(replace(row, file="") for row in examples.table.rows))
-        for head, examples in run.train.items()
+        head: TrackTable(tuple(replace(row, file="") for row in mixture.table.rows))
+        for head, mixture in run.train.items()
     }
     zoo.save(run.kept, run.out / config.name, spec, tables, dtype=config.weights)

@@ -63,7 +63,9 @@ def start(config: Config, data: Path) -> Run:
     """
     torch.manual_seed(config.seed)
     device = open_device(config.device)
-    spec, crop = describe(config, {head: dataset.tracks(data / first.folder) for head, (first, *_) in config.data.items()})
+    spec, crop = describe(
+        config, {head: dataset.tracks(data / first.folder) for head, (first, *_) in config.data.items()}
+    )
     train = {head: _mixture(config, head, data, spec.window.bin_bp) for head in config.data}
     valid = {
         head: dataset.load(data / first.folder, "valid", spec.window.bin_bp)
