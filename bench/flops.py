@@ -20,7 +20,7 @@ from distal.models.enformer import BIN_BP, EnformerConfig
 Config = EnformerConfig | Basenji2Config
 
 
-def product(positions: float, inputs: float, outputs: float, kernel: int = 1) -> float:
+def product(positions: float, inputs: float, outputs: float, kernel: float = 1) -> float:
     """A linear layer or a convolution, for so many positions of its output."""
     return 2.0 * positions * inputs * outputs * kernel
 
@@ -46,9 +46,13 @@ def plain(config: Config) -> Count:
     """One pass as published, over the whole sequence."""
     bases, bins = config.input_bp, config.input_bp // BIN_BP
     if isinstance(config, Basenji2Config):
-        return Count(_convolutions(config, bases), _dilated(config, [bins] * config.dilated_layers), _heads(config))
+        return Count(
+            _convolutions(config, bases, published=True),
+            _dilated(config, [bins] * config.dilated_layers),
+            _heads(config),
+        )
     layers = config.layers * (_layer(config, bins, bins, 1, 2 * bins - 1) + _distances(config, bins))
-    return Count(_convolutions(config, bases, pooled_once=False), layers, _heads(config))
+    return Count(_convolutions(config, bases, published=True), layers, _heads(config))
 
 
 def remaining(config: Config) -> Count:
@@ -98,11 +102,12 @@ def _tower(config: Config) -> Iterator[tuple[int, int, int]]:
         yield inputs, outputs, 5
 
 
-def _convolutions(config: Config, bases: float, pooled_once: bool = True) -> float:
-    """The local stage over `bases`."""
+def _convolutions(config: Config, bases: float, published: bool = False) -> float:
+    """The local stage over `bases`; `published`: every tap at every position."""
     total = 0.0
     for inputs, outputs, kernel in _tower(config):
-        total += product(bases, inputs, outputs, kernel) + _pointwise(config, bases, outputs, pooled_once)
+        taps = 3.5 if kernel == 5 and not published else kernel
+        total += product(bases, inputs, outputs, taps) + _pointwise(config, bases, outputs, not published)
         bases /= 2
     return total
 

@@ -18,8 +18,9 @@ from distal.models import inference
 from distal.models.basenji2 import Basenji2, Basenji2Config
 from distal.models.borzoi import Borzoi, BorzoiConfig
 from distal.models.enformer import Enformer, EnformerConfig, position_features
-from distal.models.inference import EXACT, TF32, Arithmetic, Change, Job, attention, bf16, differences
+from distal.models.inference import EXACT, TF32, Arithmetic, Change, Job, attention, bf16, differences, minimal
 from distal.models.inference.convolution import Convolution
+from distal.models.inference.minimal import FiveTaps
 from distal.models.inference.pointwise import Chain, Gelu, Softplus
 from distal.models.inference.scratch import Scratch
 from distal.models.layers import GELUS
@@ -172,9 +173,44 @@ def test_a_convolution_is_torchs(kernel: int, inputs: int, dilation: int, rows: 
     x = torch.randn(rows, 80, inputs, dtype=torch.float64)
     ours = Convolution.of(theirs.weight, theirs.bias, EXACT, dilation)
     out = torch.empty(rows, 80 - 2 * ours.reach, 6, dtype=torch.float64)
-    torch.testing.assert_close(ours(x, out), theirs(x.transpose(1, 2)).transpose(1, 2))
+    torch.testing.assert_close(ours(x, out, Scratch()), theirs(x.transpose(1, 2)).transpose(1, 2))
     rounded = Convolution.of(theirs.weight, theirs.bias, bf16("cpu"), dilation)
-    assert float((rounded(x, out.clone()) - out).abs().max() / out.abs().max()) < 0.02
+    assert float((rounded(x, out.clone(), Scratch()) - out).abs().max() / out.abs().max()) < 0.02
+
+
+def test_seven_products_for_two_outputs_worked() -> None:
+    # inputs 1 2 4 8 16 32, taps 1 10 100 1000 10000:
+    # y0 = 1 + 20 + 400 + 8000 + 160000, y1 = 2 + 40 + 800 + 16000 + 320000; the bias is 5
+    taps = torch.tensor([1.0, 10.0, 100.0, 1000.0, 10000.0]).view(5, 1, 1)
+    out = torch.empty(2, 1)
+    FiveTaps.of(taps, torch.tensor([5.0]))(2.0 ** torch.arange(6.0)[:, None], out, Scratch())
+    assert out.flatten().tolist() == [168426.0, 336847.0]
+
+
+@settings(max_examples=25, deadline=None)
+@given(half=st.integers(1, 40), inputs=st.integers(1, 5), outputs=st.integers(1, 5), seed=st.integers(0, 99))
+def test_five_taps_are_a_convolution(half: int, inputs: int, outputs: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    x, taps = torch.randn(2 * half + 4, inputs).double(), torch.randn(5, inputs, outputs).double()
+    found, scratch = torch.empty(2 * half, outputs).double(), Scratch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(minimal, "_PIECE", 16)
+        FiveTaps.of(taps, None)(x, found, scratch)
+    expected = F.conv1d(x.t()[None], taps.permute(2, 1, 0))[0].t()
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("length", "pays"), [(512, True), (510, False), (513, False)])
+def test_long_sequences_alone_are_worth_the_sums(length: int, pays: bool) -> None:
+    torch.manual_seed(0)
+    theirs = nn.Conv1d(256, 256, 5).requires_grad_(requires_grad=False)
+    ours = Convolution.of(theirs.weight, theirs.bias, EXACT)
+    assert ours.five is not None
+    assert ours.five.pays(length) is pays
+    x, scratch = torch.randn(2, length + 4, 256), Scratch()
+    found = ours(x, torch.empty(2, length, 256), scratch)
+    expected = theirs.double()(x.double().transpose(1, 2)).transpose(1, 2)
+    assert float((found - expected).abs().max() / expected.abs().max()) < 1e-6
 
 
 def test_an_even_kernel_is_refused() -> None:

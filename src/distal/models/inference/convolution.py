@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from distal.dna import Codes
 from distal.models.inference.arithmetic import Arithmetic
+from distal.models.inference.minimal import FiveTaps
 from distal.models.inference.scratch import Scratch
 from distal.models.layers import GELUS
 
@@ -60,6 +61,8 @@ class Convolution:
     bias: Tensor | None
     arithmetic: Arithmetic
     dilation: int = 1
+    five: FiveTaps | None = None
+    """The same weights, for exact products of long sequences on a CPU."""
 
     @classmethod
     def of(cls, weight: Tensor, bias: Tensor | None, arithmetic: Arithmetic, dilation: int = 1) -> Convolution:
@@ -67,14 +70,16 @@ class Convolution:
         if weight.shape[2] % 2 == 0:
             raise ValueError(f"a kernel of {weight.shape[2]} has no middle")
         taps = arithmetic.narrow(weight.permute(2, 1, 0).contiguous())
-        return cls(taps, None if bias is None else bias.contiguous(), arithmetic, dilation)
+        few = len(taps) == 5 and dilation == 1 and arithmetic.exact and taps.device.type == "cpu"
+        bias = None if bias is None else bias.contiguous()
+        return cls(taps, bias, arithmetic, dilation, FiveTaps.of(taps, bias) if few else None)
 
     @property
     def reach(self) -> int:
         """Positions that an output sees on either side."""
         return (len(self.taps) // 2) * self.dilation
 
-    def __call__(self, x: Tensor, out: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, out: Tensor, scratch: Scratch) -> Tensor:
         """[N, L, inputs] -> `out` [N, L − 2·reach, outputs], which is contiguous."""
         kernel, inputs, outputs = self.taps.shape
         length = x.shape[1] - 2 * self.reach
@@ -87,6 +92,9 @@ class Convolution:
             self._product(x.reshape(-1, inputs), self.taps[0], out.view(-1, outputs))
             return out
         for row, total in zip(x, out, strict=True):
+            if self.five is not None and self.five.pays(length):
+                self.five(row, total, scratch)
+                continue
             self._product(row[:length], self.taps[0], total)
             for tap in range(1, kernel):
                 start = tap * self.dilation
@@ -301,5 +309,5 @@ class Tower:
             active = F.pad(x, (0, 0, before, behind)) if before or behind else x
         convolution = block.convolution
         shape = (n, active.shape[1] - 2 * convolution.reach, block.outputs)
-        y = convolution(active, self._scratch.take("convolved", shape, x))
+        y = convolution(active, self._scratch.take("convolved", shape, x), self._scratch)
         return y if block.residual is None else block.residual(y, self._scratch)

@@ -315,7 +315,7 @@ class _DilatedLayer:
     def _apply(wide: Convolution, x: Tensor, padding: int) -> Tensor:
         x = F.pad(x, (0, 0, padding, padding))
         shape = (len(x), x.shape[1] - 2 * wide.reach, wide.taps.shape[2])
-        return wide(x, torch.empty(shape, dtype=x.dtype, device=x.device))
+        return wide(x, torch.empty(shape, dtype=x.dtype, device=x.device), Scratch())
 
 
 @torch.inference_mode()
