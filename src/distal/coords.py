@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from distal.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _UCSC = re.compile(r"(?P<chrom>\S+):(?P<start>[0-9][0-9,]*)(?:-(?P<end>[0-9][0-9,]*))?")
 _VARIANT = re.compile(r"(?P<chrom>\S+):(?P<pos>[0-9][0-9,]*):(?P<ref>[A-Za-z]+)[>:](?P<alt>[A-Za-z]+)")
@@ -22,6 +27,12 @@ def spellings(chrom: str) -> tuple[str, ...]:
     bare = chrom.removeprefix("chr") or chrom
     bares = ("M", "MT") if bare in ("M", "MT") else (bare,)
     return tuple(dict.fromkeys((chrom, *(f"chr{name}" for name in bares), *bares)))
+
+
+def single_bases(positions: NDArray[np.int64], first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """0-based starts and ends of many single bases whose positions count from `first`, 0 or 1."""
+    starts = positions - first
+    return starts, starts + 1
 
 
 @dataclass(frozen=True, slots=True)

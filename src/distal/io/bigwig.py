@@ -1,6 +1,7 @@
 """Signal along a genome from and to bigWig files; knows bins and bases, not what the signal means.
 
-bigWig is 0-based and half-open, as `Interval` is: nothing is converted. Bases that a file has no value for are 0.
+bigWig is 0-based and half-open, as `Interval` is: nothing is converted. Bases that a file has no value for are 0 in
+bins and NaN by themselves.
 pybigtools reads and writes; its writer reports nothing that goes wrong, so `write` checks all that goes in and reads
 back what came out. Source of the format: Kent et al. 2010, doi:10.1093/bioinformatics/btq351
 """
@@ -11,7 +12,7 @@ import math
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,23 @@ def sizes(path: str | Path) -> dict[str, int]:
         return dict(file.chroms())
 
 
+class Opened:
+    """A bigWig that stays open in this process: the value of every base, NaN where the file has none."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with _readable(self.path):
+            self._file = _open(self.path)
+            self.sizes: dict[str, int] = dict(self._file.chroms())
+            """Name -> number of bases of the chromosomes that it has values for."""
+
+    def bases(self, interval: Interval) -> NDArray[np.float64]:
+        """The value of each base [width]; NaN off the chromosome. `InputError` for a chromosome that is not there."""
+        chrom = _name(interval.chrom, self.sizes, self.path)
+        with _readable(self.path):
+            return _bases(self._file, replace(interval, chrom=chrom), self.sizes[chrom], np.nan)
+
+
 def read_bins(
     path: str | Path, interval: Interval, bin_bp: int, stat: Literal["sum", "mean"] = "sum"
 ) -> NDArray[np.float32]:
@@ -55,17 +73,17 @@ def read_bins(
             part = Interval(chrom, start, min(start + step, interval.end))
             first = (start - interval.start) // bin_bp
             sums[first : first + part.width // bin_bp] = (
-                _bases(file, part, names[chrom]).reshape(-1, bin_bp).sum(axis=1)
+                _bases(file, part, names[chrom], 0.0).reshape(-1, bin_bp).sum(axis=1)
             )
     return (sums if stat == "sum" else sums / bin_bp).astype(np.float32)
 
 
-def _bases(file: Any, part: Interval, size: int) -> NDArray[np.float64]:
+def _bases(file: Any, part: Interval, size: int, gap: float) -> NDArray[np.float64]:
     """The value of every base of `part` (binned by pybigtools, one NaN or absent base empties its whole bin)."""
-    bases = np.zeros(part.width)
+    bases = np.full(part.width, gap)
     inside = part.clip(0, size)
     if inside.width:
-        values = file.values(inside.chrom, inside.start, inside.end, uncovered=0.0, fillna=0.0, oob=0.0)
+        values = file.values(inside.chrom, inside.start, inside.end, uncovered=gap, fillna=gap, oob=gap)
         bases[inside.start - part.start : inside.end - part.start] = values
     return bases
 
