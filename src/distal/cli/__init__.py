@@ -51,12 +51,14 @@ VERBS = {
     "calibrate info": "What a null is made of.",
     "lookup": "Look up variants in scores that were written before.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
+    "data splits": "Choose windows of a genome for training, validation and test.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
     "eval tracks": "Correlation of predicted with measured tracks on held-out windows.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
 }
 """Every verb and its line in `distal --help`, in that order; `a b` is function `b` of `cli/a.py`."""
 GROUPS = {
+    "data": "Make data sets and look at them.",
     "models": "List, describe, download and import models.",
     "pcs": "Principal components of variant scores.",
     "calibrate": "How large a score is among those of common variants.",

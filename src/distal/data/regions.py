@@ -1,16 +1,20 @@
-"""Sets of bases of a genome: knows union, difference and what a genome leaves unknown, not what a set is for."""
+"""Sets of bases of a genome: knows union, difference and where sets are found, not what they are for."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distal.coords import Interval
 from distal.dna import N
+from distal.errors import InputError
+from distal.io import bed
 from distal.io.fasta import Genome
 
 Edges = NDArray[np.int64]
@@ -98,6 +102,32 @@ def _inside(edges: Edges, places: Edges) -> Mask:
 def whole(sizes: Mapping[str, int]) -> Regions:
     """Every base of a genome with these chromosomes."""
     return Regions.of(Interval(chrom, 0, size) for chrom, size in sizes.items())
+
+
+def read(path: str | Path, genome: Genome) -> Regions:
+    """The bases of a BED file, named as in `genome`; rows on chromosomes that it lacks speak of other sequence.
+
+    Raises `InputError` where no row lies on a chromosome of the genome; a file without rows is no base.
+    """
+    name = names(genome)
+    rows = [row.interval for row in bed.read(path)]
+    found = [replace(row, chrom=known) for row in rows if (known := name(row.chrom))]
+    if rows and not found:
+        raise InputError(f"no row of {path} lies on a sequence of {genome.path}; is it for another genome?")
+    return Regions.of(found)
+
+
+def names(genome: Genome) -> Callable[[str], str | None]:
+    """A function from any name of a chromosome to the one in the genome's file, None where it has no such sequence."""
+
+    @cache
+    def name(chrom: str) -> str | None:
+        try:
+            return genome.resolve(chrom)
+        except InputError:
+            return None
+
+    return name
 
 
 def unknown(genome: Genome, advance: Callable[[int], None] = lambda bases: None) -> Regions:
