@@ -7,6 +7,7 @@ crop, shift, strand) is a pure function of (seed, head, epoch, index): a run tha
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -18,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distal.coords import Interval, Window
+from distal.data import store
+from distal.data.store import Store
 from distal.dna import Codes, N, reverse_complement
 from distal.errors import InputError
 from distal.io import tfrecords
@@ -116,18 +119,57 @@ class InMemory:
         return self.signal[index, first:last]
 
 
+class Stored:
+    """`Examples` that stay on disk: splits of a store, one behind the other, read when they are asked for."""
+
+    def __init__(self, opened: Store, splits: Sequence[str], bin_bp: int) -> None:
+        self._store, plan = opened, opened.plan
+        self._rows = [(split, row) for split in splits for row in range(opened.splits.get(split, 0))]
+        if not self._rows:
+            raise _no_window(opened.folder, splits)
+        self._ratio = _ratio(plan.bins, plan.bin_bp, bin_bp)
+        self.input_bp, self.crop_bp, self.bin_bp = plan.input_bp, plan.crop_bp, bin_bp
+        self.bins, self.table = plan.bins // self._ratio, opened.table
+        self.intervals = tuple(opened.windows(split)[row] for split, row in self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """As in `Examples`, and so below."""
+        counts = Counter(split for split, _ in self._rows)
+        sums = [self._store.means(split) * count for split, count in counts.items()]
+        means: NDArray[np.float64] = np.sum(sums, axis=0) * (self._ratio / len(self))
+        return means
+
+    def codes(self, index: int, start: int, width: int) -> Codes:
+        """[width]."""
+        return cut(self._store.codes(*self._rows[index]), start, width)
+
+    def targets(self, index: int, first: int, last: int) -> Targets:
+        """[last - first, tracks]."""
+        half = self._store.targets(*self._rows[index])[first * self._ratio : last * self._ratio]
+        return rebin(half.astype(np.float32), self._store.plan.bin_bp, self.bin_bp)
+
+
 def tracks(folder: str | Path) -> int:
     """Number of tracks of a data set folder."""
-    return tfrecords.layout(folder).tracks
+    return len(store.open(folder).table) if store.is_store(folder) else tfrecords.layout(folder).tracks
 
 
 def load(folder: str | Path, splits: str | Sequence[str], bin_bp: int) -> Examples:
-    """Read a split (or several) of a data set folder, its signal summed to bins of `bin_bp` bases.
+    """A split (or several) of a data set folder, its signal summed to bins of `bin_bp` bases.
 
-    Raises `InputError` when the folder isn't a data set, its bins don't divide `bin_bp`, or targets.txt has another
-    number of rows than the records have tracks.
+    A store is read when it is asked for windows, a folder of TFRecords at once. Raises `InputError` when the folder
+    isn't a data set or isn't whole, the splits have no window, or its bins cannot be summed to `bin_bp`.
     """
-    folder = Path(folder)
+    chosen = [splits] if isinstance(splits, str) else splits
+    return Stored(store.open(folder), chosen, bin_bp) if store.is_store(folder) else _read(Path(folder), chosen, bin_bp)
+
+
+def _read(folder: Path, splits: Sequence[str], bin_bp: int) -> InMemory:
+    """TFRecords. Raises `InputError` also where targets.txt has another number of rows than the records have tracks."""
     sizes = tfrecords.layout(folder)
     table = read_targets(folder / "targets.txt")
     if len(table) != sizes.tracks:
@@ -135,24 +177,32 @@ def load(folder: str | Path, splits: str | Sequence[str], bin_bp: int) -> Exampl
     codes: list[Codes] = []
     targets: list[Targets] = []
     intervals: list[Interval | None] = []
-    chosen = [splits] if isinstance(splits, str) else splits
-    for example in chain.from_iterable(tfrecords.read(folder, split) for split in chosen):
+    for example in chain.from_iterable(tfrecords.read(folder, split) for split in splits):
         codes.append(example.codes)
         targets.append(rebin(example.targets, sizes.bin_bp, bin_bp))
         intervals.append(example.interval)
     if not codes:
-        raise InputError(f"{folder} has no window in {', '.join(chosen)}")
+        raise _no_window(folder, splits)
     return InMemory(np.stack(codes), np.stack(targets), bin_bp, sizes.crop_bp, table, tuple(intervals))
 
 
 def rebin(targets: Targets, from_bp: int, to_bp: int) -> Targets:
     """Sum bins of `from_bp` bases, [bins, tracks], to bins of `to_bp`. Raises `InputError` where they don't fit."""
     bins, tracks = targets.shape
-    ratio = to_bp // from_bp
-    if to_bp % from_bp or bins % ratio:
-        raise InputError(f"{bins} bins of {from_bp} bp cannot be summed to bins of {to_bp} bp")
+    ratio = _ratio(bins, from_bp, to_bp)
     summed: Targets = targets.reshape(bins // ratio, ratio, tracks).sum(axis=1)
     return summed
+
+
+def _ratio(bins: int, from_bp: int, to_bp: int) -> int:
+    """How many bins of `from_bp` make one of `to_bp`, where that cuts `bins` of them without rest."""
+    if to_bp % from_bp or bins % (to_bp // from_bp):
+        raise InputError(f"{bins} bins of {from_bp} bp cannot be summed to bins of {to_bp} bp")
+    return to_bp // from_bp
+
+
+def _no_window(folder: Path, splits: Sequence[str]) -> InputError:
+    return InputError(f"{folder} has no window in {', '.join(splits)}")
 
 
 def cut(codes: Codes, start: int, width: int) -> Codes:
