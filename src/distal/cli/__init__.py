@@ -52,6 +52,10 @@ VERBS = {
     "lookup": "Look up variants in scores that were written before.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "data splits": "Choose windows of a genome for training, validation and test.",
+    "data build": "Make a data set of a genome and files of signal.",
+    "data distil": "Make a data set of what a model predicts.",
+    "data lift": "Move regions to another assembly of their genome.",
+    "data overlap": "Check that no window has a base of a held-out region.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
     "eval tracks": "Correlation of predicted with measured tracks on held-out windows.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
@@ -65,7 +69,7 @@ GROUPS = {
     "eval": "Measure models on held-out data.",
 }
 _FUNCTIONS = {"models list": "list_models", "models import": "import_weights"}
-_RESUMABLE = ("score", "train", "models")
+_RESUMABLE = ("score", "train", "models", "data")
 
 
 class _Page:

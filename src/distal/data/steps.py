@@ -64,6 +64,11 @@ def single(spans: Spans) -> Steps:
     return _steps(np.stack([starts, ends], axis=1).reshape(-1), np.stack([values, gaps], axis=1).reshape(-1), np.nan)
 
 
-def _steps(places: NDArray[np.int64], values: NDArray[np.float64], before: float) -> Steps:
+def inside(edges: NDArray[np.int64]) -> Steps:
+    """1 from each first of two `edges` (ascending) to the second, 0 elsewhere."""
+    return _steps(edges, np.arange(len(edges)) % 2 == 0, 0.0)
+
+
+def _steps(places: NDArray[np.int64], values: NDArray[np.float64 | np.bool_], before: float) -> Steps:
     edges = np.concatenate([[_BEFORE], places])
     return Steps(edges, np.concatenate([[before], values]).astype(np.float32))

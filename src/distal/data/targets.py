@@ -22,6 +22,7 @@ from distal.tracks import Track
 
 Values = NDArray[np.float64]
 Half = NDArray[np.float16]
+Mask = NDArray[np.bool_]
 Stat = Callable[[Values], Values]
 """The bases of bins, [bins, bin_bp], to a number for each, [bins]."""
 HALF_MAX = float(np.finfo(np.float16).max)
@@ -33,7 +34,7 @@ class Measured:
     """One track over one window: float64 [input_bp], NaN where the file says nothing."""
 
     bases: Values
-    black: NDArray[np.bool_]
+    black: Mask
     """Blacklisted bases, [input_bp]."""
     track: Track
     window: Window

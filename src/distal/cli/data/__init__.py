@@ -1,5 +1,8 @@
 """`distal data`: making data sets and looking at them, a file a verb; imports nothing heavy."""
 
+from distal.cli.data.build import build
+from distal.cli.data.distil import distil
+from distal.cli.data.overlap import lift, overlap
 from distal.cli.data.splits import splits
 
-__all__ = ["splits"]
+__all__ = ["build", "distil", "lift", "overlap", "splits"]

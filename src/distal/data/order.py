@@ -1,0 +1,118 @@
+"""What a data set is to be made of, checked before any work begins; knows what the user gave, not how it is built.
+
+Windows come from a BED file whose fourth column is the split. They are as wide as the model's input, or as what is
+measured of it, and may pass the ends of a chromosome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from distal.coords import Interval, Window, spellings
+from distal.data import coverage, store, targets
+from distal.data.build import Job, Report, Signals
+from distal.data.regions import Regions
+from distal.data.steps import Steps, inside
+from distal.data.store import Input, Plan
+from distal.engine import Engine
+from distal.errors import InputError
+from distal.io import bed
+from distal.io.fasta import Genome
+from distal.tracks import TrackTable, read_targets
+
+BLACK_FLANK_BP = 20
+"""Bases beside a blacklisted region that count as blacklisted, as in Basenji."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user asks for."""
+
+    fasta: Path
+    table: Path
+    """A targets.txt whose `file` column says what each track is read from, as `coverage` explains."""
+    splits: Path
+    window: Window
+    recipe: str = "basenji"
+    interpolate: bool = False
+    blacklist: Path | None = None
+
+
+def begin(order: Order, out: Path, engine: Engine, report: Report = lambda done: None, command: str = "") -> Job:
+    """Begin or go on with the data set in the folder `out`.
+
+    Every input is read once, for its checksum, and `report` hears of each. Raises `InputError` for whatever cannot be
+    as it is asked for, and where `out` holds a data set that is made of other things.
+    """
+    genome, table = Genome(order.fasta), read_targets(order.table)
+    sources = _sources(table, order)
+    windows = read_windows(order.splits, order.window, genome)
+    black = {} if order.blacklist is None else _blacklist(order.blacklist, windows)
+    facts = {"name": order.recipe, "interpolate": order.interpolate, "blacklist": order.blacklist is not None}
+    paths = [order.fasta, order.table, order.splits, *filter(None, [order.blacklist]), *(each.path for each in sources)]
+    inputs = _inputs(list(dict.fromkeys(paths)), engine, report)
+    sizes = (order.window.input_bp, order.window.bin_bp, order.window.bins)
+    plan = Plan(*sizes, windows, table, facts, inputs, command)
+    return Job(store.create(out, plan), genome, Signals(sources, order.recipe, order.interpolate, black))
+
+
+def _sources(table: TrackTable, order: Order) -> tuple[coverage.Source, ...]:
+    recipe = targets.recipe(order.recipe)
+    for track in table:
+        recipe.check(track)
+        if not track.file:
+            raise InputError(f"{order.table}: track {track.name} has no file; say where it is measured")
+    return tuple(coverage.source_of(track.file, order.table.parent) for track in table)
+
+
+def read_windows(path: Path, window: Window, genome: Genome) -> dict[str, tuple[Interval, ...]]:
+    """Split -> its windows in the order of the file, `input_bp` wide, with the genome's names of chromosomes.
+
+    Raises `InputError`, naming the row, for one of another width, without a split, or off its chromosome.
+    """
+    found: dict[str, list[Interval]] = {}
+    for row in bed.read(path):
+        found.setdefault(row.name, []).append(_window(row, window, genome, path))
+    if not found:
+        raise InputError(f"{path} has no window; `distal data splits` writes such a file")
+    return {split: tuple(windows) for split, windows in found.items()}
+
+
+def _window(row: bed.BedRow, window: Window, genome: Genome, path: Path) -> Interval:
+    place = replace(row.interval, chrom=genome.resolve(row.interval.chrom), strand=".")
+    if row.name == ".":
+        raise InputError(f"{path}: {place!r} has no split in the fourth column; give train, valid or test")
+    if place.width == window.output_bp != window.input_bp:
+        place = window.input_of(place)
+    if place.width != window.input_bp:
+        widths = f"the model reads {window.input_bp:,} and measures {window.output_bp:,}"
+        raise InputError(f"{path}: {place!r} has {place.width:,} bp; {widths}")
+    if not window.output_of(place).clip(0, genome.sizes[place.chrom]).width:
+        raise InputError(f"{path}: nothing of {place!r} that is measured lies on its chromosome; is it another genome?")
+    return place
+
+
+def _blacklist(path: Path, windows: Mapping[str, Sequence[Interval]]) -> dict[str, Steps]:
+    """Chromosome -> 1 within `BLACK_FLANK_BP` of a region of the BED file, else 0; by the windows' names."""
+    grown = (
+        replace(row.interval, start=row.interval.start - BLACK_FLANK_BP, end=row.interval.end + BLACK_FLANK_BP)
+        for row in bed.read(path)
+    )
+    edges = Regions.of(grown).edges
+    chroms = {window.chrom for each in windows.values() for window in each}
+    names = {chrom: next((name for name in spellings(chrom) if name in edges), None) for chrom in chroms}
+    return {chrom: inside(edges[name]) for chrom, name in names.items() if name is not None}
+
+
+def _inputs(paths: Sequence[Path], engine: Engine, report: Report) -> tuple[Input, ...]:
+    made: dict[Path, Input] = {}
+    for path, summed in engine.map(_summing, paths):
+        made[path] = summed
+        report(1)
+    return tuple(made[path] for path in paths)
+
+
+def _summing(_: int) -> Callable[[Path], Input]:
+    return Input.of
