@@ -26,6 +26,9 @@ from distal.files import replacing
 
 TRAIN, VALID, TEST = "train", "valid", "test"
 
+SHARED = ("measured in both", "measured and read", "read in both")
+"""How two splits can have a base: each of these contains the one before it."""
+
 Windows = Mapping[str, Sequence[Interval]]
 """Split -> its windows, as long as the model's input, in the order of the records."""
 
@@ -272,17 +275,15 @@ def mappable(windows: Windows, window: Window, unmappable: Regions, most: float)
 
 
 def shared(windows: Windows, window: Window) -> dict[tuple[str, str], dict[str, int]]:
-    """Pair of splits -> bases measured in both, measured in one and read in the other, and read in both."""
+    """Pair of splits -> how many bases both have, by how they have them (`SHARED`)."""
     read = {split: Regions.of(inputs) for split, inputs in windows.items()}
     measured = {split: Regions.of(map(window.output_of, inputs)) for split, inputs in windows.items()}
-    return {
-        (one, two): {
-            "measured": (measured[one] & measured[two]).bases,
-            "measured and read": ((measured[one] & read[two]) | (read[one] & measured[two])).bases,
-            "read": (read[one] & read[two]).bases,
-        }
-        for one, two in combinations(windows, 2)
-    }
+    found = {}
+    for one, two in combinations(windows, 2):
+        crossed = (measured[one] & read[two]) | (read[one] & measured[two])
+        both = (measured[one] & measured[two], crossed, read[one] & read[two])
+        found[one, two] = dict(zip(SHARED, (regions.bases for regions in both), strict=True))
+    return found
 
 
 def write(path: str | Path, windows: Windows) -> None:

@@ -219,19 +219,19 @@ class _Made:
                 "share": measured[split] / sum(measured.values()),
             }
 
-    def shared(self) -> Iterator[dict[str, Any]]:
-        """A line for each two splits: the bases that windows of both have."""
-        from distal.data.splits import shared
+    def shared(self) -> dict[str, Any]:
+        """Bases that windows of different splits have in common, summed over all pairs of splits."""
+        from distal.data.splits import SHARED, shared
 
-        for (one, other), bases in shared(self.windows, self.tiling.window).items():
-            yield {"genome": self.name, "splits": f"{one}, {other}", **bases}
+        pairs = list(shared(self.windows, self.tiling.window).values())
+        return {"genome": self.name} | {kind: sum(bases[kind] for bases in pairs) for kind in SHARED}
 
 
 def _report(made: Sequence[_Made], division: Division, aligned: Net | None) -> dict[str, Any]:
     report = {
         "bases": [each.bases() for each in made],
         "windows": [row for each in made for row in each.rows()],
-        "bases that splits share": [row for each in made for row in each.shared()],
+        "bases of two splits": [each.shared() for each in made],
     }
     return report if aligned is None else {**report, **_homology(made, division, aligned)}
 
