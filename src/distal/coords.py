@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _UCSC = re.compile(r"(?P<chrom>\S+):(?P<start>[0-9][0-9,]*)(?:-(?P<end>[0-9][0-9,]*))?")
 _VARIANT = re.compile(r"(?P<chrom>\S+):(?P<pos>[0-9][0-9,]*):(?P<ref>[A-Za-z]+)[>:](?P<alt>[A-Za-z]+)")
 _STRANDS = ("+", "-", ".")
+_TURNED = {"+": "-", "-": "+", ".": "."}
 
 
 def spellings(chrom: str) -> tuple[str, ...]:
@@ -95,6 +96,10 @@ class Interval:
     def shift(self, bases: int) -> Interval:
         """The same width, `bases` to the right (negative: to the left)."""
         return replace(self, start=self.start + bases, end=self.end + bases)
+
+    def mirrored(self, size: int) -> Interval:
+        """The same bases counted from the other end of a chromosome of `size` bases; the strand is turned."""
+        return replace(self, start=size - self.end, end=size - self.start, strand=_TURNED[self.strand])
 
     def clip(self, start: int, end: int) -> Interval:
         """The part inside `[start, end)`; empty, at the nearer edge, when there is none."""
