@@ -42,6 +42,7 @@ def splits(
     most_unmappable: float = 0.5,
     piece_bp: int = 786_432,
     net: Path | None = None,
+    long_bp: int = 100_000,
     seed: int = 0,
     json: Json = False,
 ) -> None:
@@ -90,6 +91,8 @@ def splits(
         The longest piece; longer ones are halved.
     net
         UCSC net file of the two genomes, such as hg38.mm10.net.gz.
+    long_bp
+        Top-level alignments of so many bases keep the pieces that they touch together.
     seed
         Another one gives other splits.
     """
@@ -105,7 +108,7 @@ def splits(
         raise InputError("give one --fasta, or two of them and the --net that aligns them")
     plan = making.Plan.parse(valid, test, sources[0].genome.resolve) if folds is None else making.Plan.folds(folds)
     aligned = None if net is None else homology.Net(net, (sources[0].genome, sources[1].genome))
-    together = making.alone if aligned is None else partial(homology.components, fills=aligned)
+    together = making.alone if aligned is None else partial(homology.components, fills=aligned, long_bp=long_bp)
     grounds = [making.Ground.of(source.genome.sizes, source.taken(), tiling.own_bp) for source in sources]
     for path in out:
         if not path.parent.is_dir():
