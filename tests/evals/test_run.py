@@ -16,8 +16,11 @@ from distal.cli.console import emit
 from distal.coords import Window
 from distal.errors import InputError
 from distal.evals.run import evaluate
+from distal.io.genes import Genes
 from distal.predictor import Predictor
 from distal.tracks import TrackTable
+
+SCORES = ("pearson", "r2", "tss_pearson", "tss_spearman")
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +102,48 @@ def test_a_model_that_reads_more_than_the_records_is_refused(predictor: Predicto
     assert config.window == Window(8192, 128, 16)
     with pytest.raises(InputError, match="give the genome"):
         evaluate(replace(predictor, spec=replace(predictor.spec, config=config)), data)
+
+
+ANNOTATION = "".join(
+    f"chr1\t{start}\t{start + 1}\tg{start}{strand}\t0\t{strand}\n"
+    for start in range(80_000, 110_000, 300)
+    for strand in "+-"
+)
+
+
+@pytest.mark.parametrize("baseline", [False, True])
+@pytest.mark.parametrize("annotated", [False, True])
+def test_start_sites_and_the_baseline_are_asked_for(
+    predictor: Predictor, data: Path, tmp_path: Path, annotated: bool, baseline: bool
+) -> None:
+    (tmp_path / "genes.bed").write_text(ANNOTATION)
+    genes = Genes.read(tmp_path / "genes.bed") if annotated else None
+    result = evaluate(predictor, data, "test", genes=genes, baseline=baseline)
+    names = [f"{by}{name}" for by in ["", "kmer_"][: 1 + baseline] for name in SCORES[: 4 if annotated else 2]]
+    assert list(result.table()[0]) == ["assay", "tracks", *names]
+    assert list(result.by_track()[0]) == ["track", "assay", *names]
+    assert [track.pearson for track in result.tracks] == [
+        track.pearson for track in evaluate(predictor, data, "test").tracks
+    ]
+    assert (result.genes > 0) == annotated
+    for row in (*result.tracks, *result.assays):
+        assert (row.tss_pearson is None, row.kmer_pearson is None) == (not annotated, not baseline)
+    for name in names:  # the assay CAGE has tracks 0 and 1
+        mean = np.mean([getattr(track, name) for track in result.tracks[:2]])
+        assert getattr(result.assays[0], name) == pytest.approx(mean, nan_ok=True)
+
+
+def test_the_baseline_finds_what_letters_say(predictor: Predictor, data: Path) -> None:
+    """The signal counts G and C; a random network knows nothing of that."""
+    result = evaluate(predictor, data, "test", baseline=True)
+    assert all(track.kmer_pearson > max(0.8, track.pearson) for track in result.tracks)
+
+
+def test_genes_elsewhere_are_refused(predictor: Predictor, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "genes.bed").write_text("chr2\t80000\t80001\tg\t0\t+\n")
+    with pytest.raises(InputError, match="no gene starts in the windows"):
+        evaluate(predictor, data, "test", genes=Genes.read(tmp_path / "genes.bed"))
+    bare = tiny.folder(tmp_path / "bare")
+    (bare / "sequences.bed").unlink()
+    with pytest.raises(InputError, match=r"no sequences\.bed"):
+        evaluate(predictor, bare, "test", genes=Genes.read(tmp_path / "genes.bed"))

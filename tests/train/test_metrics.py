@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distal.train.metrics import PearsonR, mean_by
+from distal.train.metrics import PearsonR, mean_by, ranks, spearman
 
 
 def streamed(predictions: np.ndarray, targets: np.ndarray, cuts: list[int]) -> PearsonR:
@@ -94,3 +94,31 @@ def test_means_by_group_leave_nan_out() -> None:
     assert list(means) == ["CAGE", "RNA"]
     assert means["CAGE"] == pytest.approx(0.3)
     assert math.isnan(means["RNA"])
+
+
+def test_worked_rank_correlation() -> None:
+    # p = 5 1 1 9 has ranks 3 1.5 1.5 4, t = 2 1 3 4 its own: deviations .5 -1 -1 1.5 and -.5 -1.5 .5 1.5
+    # products -.25 + 1.5 - .5 + 2.25 = 3, squares 4.5 and 5: rho = 3 / sqrt(22.5)
+    assert ranks(np.array([[5.0], [1], [1], [9]])).T.tolist() == [[3, 1.5, 1.5, 4]]
+    assert spearman([[5], [1], [1], [9]], [[2], [1], [3], [4]]).tolist() == pytest.approx([3 / math.sqrt(22.5)])
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=30))
+def test_a_rank_is_how_many_are_smaller_and_half_of_the_equal(values: list[int]) -> None:
+    column = np.array(values, dtype=np.float64)[:, None]
+    counted = [sum(other < value for other in values) + (values.count(value) + 1) / 2 for value in values]
+    assert ranks(column)[:, 0].tolist() == counted
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_rank_correlation_looks_at_order_alone(seed: int) -> None:
+    p, t = np.random.default_rng(seed).normal(size=(2, 20, 2))
+    np.testing.assert_allclose(spearman(np.exp(p), t**3), spearman(p, t), rtol=1e-12)
+    np.testing.assert_allclose(spearman(-p, t), -spearman(p, t), rtol=1e-12)
+
+
+def test_rank_correlation_of_constants_follows_pearsons() -> None:
+    varied = np.arange(5.0)
+    p, t = np.stack([varied * 0, varied], axis=1), np.stack([varied, varied * 0], axis=1)
+    assert spearman(p, t)[0] == 0
+    assert np.isnan(spearman(p, t)[1])

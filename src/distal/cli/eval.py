@@ -16,21 +16,28 @@ def tracks(
     head: str = "human",
     rc: bool = False,
     fasta: Path | None = None,
+    genes: Path | None = None,
+    baseline: bool = False,
+    per: Literal["assay", "track"] = "assay",
     device: str = "cpu",
     precision: Literal["fp32", "bf16"] = "fp32",
     json: bool = False,
 ) -> None:
     """Correlation of predicted with measured tracks on held-out windows.
 
-    Pearson's r over all measured bins of the split (raw values, the model's bin width) for every track, and its mean
-    per assay. Tracks whose measurement never changes are left out of means.
+    Pearson's r and R2 over all measured bins of the split (raw values, the model's bin width) for every track, and
+    their means per assay. Tracks whose measurement never changes are left out of means.
+
+    With --genes also Pearson's r and Spearman's rho over genes (tss_): log(1 + signal) of the bins around their start
+    sites, for tracks of one strand over the genes of that strand. With --baseline the same for a ridge regression on
+    k-mer counts (kmer_) that is fitted to the data set's training windows, its penalty chosen on the validation ones.
 
     Parameters
     ----------
     model
         A model's name or folder.
     data
-        Data set folder: statistics.json, sequences.bed, targets.txt, tfrecords/.
+        Data set folder, as `distal data build` or Basenji writes it.
     split
         Which of its windows: test, valid or train.
     head
@@ -39,6 +46,12 @@ def tracks(
         Average the predictions of both strands.
     fasta
         Genome of the data set, for models that read more than its records hold.
+    genes
+        Annotation of the genome (GTF, GFF3 or BED), to compare genes by the signal at their start sites.
+    baseline
+        Put a k-mer regression beside the model.
+    per
+        What a row of the table is: an assay's mean, or a track.
     device
         Where the model runs.
     precision
@@ -48,14 +61,17 @@ def tracks(
     """
     from distal.evals.run import evaluate
     from distal.io.fasta import Genome
+    from distal.io.genes import Genes
     from distal.predictor import load
 
     predictor = load(model, head, device, precision)
-    result = evaluate(predictor, data, split, rc, None if fasta is None else Genome(fasta))
+    genome, annotation = None if fasta is None else Genome(fasta), None if genes is None else Genes.read(genes)
+    result = evaluate(predictor, data, split, rc, genome, annotation, baseline)
     if json:
         emit(result, json=True)
         return
     strands = "both strands" if rc else "one strand"
     extent = f"{result.windows} windows, {result.bins:,} bins of {result.bin_bp} bp"
-    say(f"{result.model}, {head}, {split}: {extent}, {strands}")
-    emit(result.table())
+    starts = f", {result.genes:,} genes" if result.genes else ""
+    say(f"{result.model}, {head}, {split}: {extent}{starts}, {strands}")
+    emit(result.by_track() if per == "track" else result.table())

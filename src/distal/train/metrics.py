@@ -1,4 +1,4 @@
-"""Correlation and explained variance per track, in one pass over any number of bins; knows arrays only."""
+"""Correlation and explained variance per track, in one pass over any number of bins or by rank; knows arrays only."""
 
 from __future__ import annotations
 
@@ -49,6 +49,19 @@ class PearsonR:
         self._means += apart * (other.count / count)
         self.count = count
 
+    def moments(self) -> Floats:
+        """All there is to know, to be sent to another process: [6, tracks]."""
+        count = np.full_like(self._products, self.count)
+        return np.stack([count, *self._means, *self._squares, self._products])
+
+    @classmethod
+    def of(cls, moments: Floats) -> PearsonR:
+        """What `moments` came from."""
+        seen = cls(moments.shape[1])
+        seen.count = int(moments[0].max(initial=0))
+        seen._means, seen._squares, seen._products = moments[1:3].copy(), moments[3:5].copy(), moments[5].copy()
+        return seen
+
     def pearson(self) -> Floats:
         """Pearson's r of each track, [tracks]; 0 where the prediction is constant, NaN where the measurement is."""
         constant = self._squares <= _CONSTANT * self.count * self._means**2
@@ -63,6 +76,27 @@ class PearsonR:
         residual = self._squares.sum(axis=0) - 2 * self._products + self.count * (self._means[0] - self._means[1]) ** 2
         unexplained: Floats = np.divide(residual, self._squares[1], out=np.full_like(residual, np.nan), where=~constant)
         return 1 - unexplained
+
+
+def spearman(predictions: ArrayLike, targets: ArrayLike) -> Floats:
+    """Spearman's rho of each track over all rows of [n, tracks]: Pearson's r of the ranks, [tracks].
+
+    Equal values share the mean of their ranks. 0 where the prediction is constant, NaN where the measurement is.
+    Unlike the moments above it needs all values at once: it is for the genes' start sites, not for every bin.
+    """
+    ranked = [ranks(np.asarray(side, dtype=np.float64)) for side in (predictions, targets)]
+    moments = PearsonR(ranked[0].shape[1])
+    moments.update(*ranked)
+    return moments.pearson()
+
+
+def ranks(values: Floats) -> Floats:
+    """Place of each value in its column of [n, columns], counted from 1, equal values sharing their mean place."""
+    places = np.empty_like(values)
+    for column, place in zip(values.T, places.T, strict=True):
+        _, group, counts = np.unique(column, return_inverse=True, return_counts=True)
+        place[:] = (np.cumsum(counts) - (counts - 1) / 2)[group]
+    return places
 
 
 def mean_by(groups: list[str], values: Floats) -> dict[str, float]:
