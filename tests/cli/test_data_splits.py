@@ -86,7 +86,7 @@ def test_chromosomes_folds_and_regions(tmp_path: Path, call: Call) -> None:
     assert {split for _, split in rows(out)} == {"fold0", "fold1", "fold2", "fold3"}
     assert {x.chrom for x, _ in rows(out)} == {"chr1", "chr3"}
     (tmp_path / "only.bed").write_text("chr2\t1700\t2700\n")
-    assert call("data", "splits", *options, "--within", tmp_path / "only.bed", "--valid", 0)[0] == 0
+    assert call("data", "splits", *options, "--within", tmp_path / "only.bed", "--valid", 0, "--test", 0.3)[0] == 0
     assert all(Interval("chr2", 1700, 2700).contains(x) for x, _ in rows(out))
 
 

@@ -6,7 +6,7 @@ together (homologous ones of two genomes, `data.homology`) are groups; `assign` 
 
 Source: the design of Kelley 2020 (doi:10.1371/journal.pcbi.1008050). Of Basenji's basenji_data.py it leaves out three
 faults: no piece is lost when large ones are cut, strides are counted in bases and measured bins leave no base between
-them, and a share that is smaller than a few pieces is filled all the same.
+them, and a share must have room for one piece, not for five.
 """
 
 from __future__ import annotations
