@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.data import tiny
 from distal import dna
 from distal.coords import Interval, Window
 from distal.data import dataset
-from distal.data.dataset import Draw, InMemory
+from distal.data.dataset import Draw, InMemory, Stored
 from distal.errors import InputError
 from distal.io.fasta import Genome
 
@@ -74,6 +75,50 @@ def test_windows_in_memory_are_read_by_index(examples: InMemory) -> None:
     total = sum(np.float64(examples.targets(i, b, b + 1)[0]) for i in range(6) for b in range(16))
     assert examples.means.tolist() == pytest.approx((total / 96).tolist(), rel=1e-12)
     assert examples.means.dtype == np.float64
+
+
+@pytest.mark.parametrize(("splits", "bin_bp"), [("train", 128), ("valid", 32), (["valid", "train"], 64)])
+def test_a_store_answers_as_the_records_in_memory_do(
+    folder: Path, tmp_path: Path, splits: str | list[str], bin_bp: int
+) -> None:
+    memory, stored = (dataset.load(path, splits, bin_bp) for path in (folder, tiny.stored(tmp_path / "set")))
+    assert isinstance(stored, Stored)
+    for name in ("bin_bp", "crop_bp", "input_bp", "bins", "intervals", "table"):
+        assert getattr(stored, name) == getattr(memory, name)
+    assert len(stored) == len(memory)
+    assert stored.means.tolist() == pytest.approx(memory.means.tolist(), rel=1e-12)
+    for index in range(len(memory)):
+        for start, width in ((0, 4096), (-3, 20), (4090, 20), (1000, 500)):
+            assert (stored.codes(index, start, width) == memory.codes(index, start, width)).all()
+        for first, last in ((0, memory.bins), (3, 7)):
+            assert (stored.targets(index, first, last) == memory.targets(index, first, last)).all()
+            assert stored.targets(index, first, last).dtype == np.float32
+    window = Window(1024, bin_bp, 512 // bin_bp)
+    for position in (0, 7, 30):
+        drawn = dataset.draw(stored, window, (1, "human"), position)
+        assert drawn == dataset.draw(memory, window, (1, "human"), position)
+        for ours, theirs in zip(dataset.take(stored, window, drawn), dataset.take(memory, window, drawn), strict=True):
+            assert (ours == theirs).all()
+    for tile, other in zip(dataset.tiles(stored, window), dataset.tiles(memory, window), strict=True):
+        assert (tile.codes == other.codes).all()
+        assert tile.output == other.output
+        assert (tile.targets == other.targets).all()
+
+
+def test_a_store_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    folder = tiny.stored(tmp_path / "set", test=0)
+    assert dataset.tracks(folder) == 3
+    with pytest.raises(InputError, match="64 bins of 32 bp cannot be summed to bins of 48 bp"):
+        dataset.load(folder, "train", 48)
+    with pytest.raises(InputError, match="no window in test"):
+        dataset.load(folder, "test", 128)
+
+
+def test_several_threads_read_what_one_reads(tmp_path: Path) -> None:
+    stored = dataset.load(tiny.stored(tmp_path / "set", train=12), "train", 32)
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(lambda i: stored.codes(i % 12, 0, 4096), range(240)))
+    assert all((codes == tiny.example(i % 12).codes).all() for i, codes in enumerate(rows))
 
 
 def test_rebinning_keeps_the_sum() -> None:

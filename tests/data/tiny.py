@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from distal.coords import Interval
+from distal.data import store
+from distal.data.store import Plan, Writer
 from distal.io import tfrecords
 from distal.io.tfrecords import Example
 from distal.tracks import Track, TrackTable, write_targets
@@ -31,6 +34,29 @@ def example(seed: int) -> Example:
     centre = codes[CROP_BP:-CROP_BP].reshape(BINS, BIN_BP)
     g, c = (centre == 2).sum(axis=1), (centre == 1).sum(axis=1)
     return Example(codes, np.stack([g, c, g + c], axis=1).astype(np.float32) / 8)
+
+
+def plan(train: int = 6, valid: int = 2, test: int = 2) -> Plan:
+    """The data set of `folder`, as a store."""
+    names = ["train"] * train + ["valid"] * valid + ["test"] * test
+    places = [(name, Interval("chr1", 10_000 * i, 10_000 * i + LENGTH)) for i, name in enumerate(names)]
+    windows = {split: tuple(w for name, w in places if name == split) for split in ("train", "valid", "test")}
+    return Plan(LENGTH, BIN_BP, BINS, windows, TABLE, {"name": "tiny"}, command="distal data build")
+
+
+def fill(writer: Writer, seed: int = 0) -> None:
+    """Write the pieces that are missing."""
+    starts = dict(zip(writer.plan.windows, np.cumsum([0, *map(len, writer.plan.windows.values())]), strict=False))
+    for piece in writer.missing:
+        rows = [example(seed + int(starts[piece.split]) + i) for i in range(piece.first, piece.last)]
+        writer.write(piece, np.stack([row.codes for row in rows]), np.stack([row.targets for row in rows]))
+
+
+def stored(path: Path, train: int = 6, valid: int = 2, test: int = 2, seed: int = 0) -> Path:
+    """The same data set as `folder` writes, as a store."""
+    with store.create(path, plan(train, valid, test)) as writer:
+        fill(writer, seed)
+    return path
 
 
 def folder(path: Path, train: int = 6, valid: int = 2, test: int = 2, seed: int = 0) -> Path:

@@ -278,9 +278,9 @@ def open(folder: str | Path, verify: bool = False) -> Store:
         reason = "was begun and not finished; run the same command again" if half else f"has no {MANIFEST}"
         raise InputError(f"data set {folder} {reason}")
     manifest = _read_json(folder / MANIFEST)
-    if manifest.get("format") != FORMAT:
-        raise InputError(f"{folder / MANIFEST} is of format {manifest.get('format')!r}; this distal reads {FORMAT}")
     try:
+        if manifest["format"] != FORMAT:
+            raise InputError(f"{folder / MANIFEST} is of format {manifest['format']!r}; this distal reads {FORMAT}")
         for name, facts in {**manifest["texts"], **manifest["arrays"]}.items():
             _check(folder / name, facts, verify or name in manifest["texts"])
         return Store(folder, manifest)
