@@ -41,6 +41,7 @@ VERBS = {
     "models info": "One model: geometry, size, tracks, licence, where its weights are.",
     "models fetch": "Download a published model's files; resumes and verifies.",
     "models import": "Convert published weights into a folder that distal reads.",
+    "models begin": "A student that begins as its teacher, its new layers fitted to data.",
     "predict": "Predict tracks over regions: bigWig, HDF5 or npz.",
     "score": "Score every variant of a file, or compare two sets of scores.",
     "pcs fit": "Fit principal components to scores.",
@@ -56,6 +57,7 @@ VERBS = {
     "data distil": "Make a data set of what a model predicts.",
     "data lift": "Move regions to another assembly of their genome.",
     "data overlap": "Check that no window has a base of a held-out region.",
+    "data info": "What a data set holds, and which tracks look broken.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
     "eval tracks": "Correlation of predicted with measured tracks on held-out windows.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
@@ -63,7 +65,7 @@ VERBS = {
 """Every verb and its line in `distal --help`, in that order; `a b` is function `b` of `cli/a.py`."""
 GROUPS = {
     "data": "Make data sets and look at them.",
-    "models": "List, describe, download and import models.",
+    "models": "List, describe, download, import and begin models.",
     "pcs": "Principal components of variant scores.",
     "calibrate": "How large a score is among those of common variants.",
     "eval": "Measure models on held-out data.",

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from distal.cli.begin import begin
 from distal.cli.console import emit, progress, say
 from distal.errors import InputError
+
+__all__ = ["begin", "fetch", "import_weights", "info", "list_models"]
 
 if TYPE_CHECKING:
     from distal.models.fetch import Fetched

@@ -154,11 +154,15 @@ class Basenji2(nn.Module):
                 truncated_normal_(module.weight, 2.0, module.in_features, corrected=True)
                 nn.init.zeros_(module.bias)
 
-    def trunk(self, x: Tensor) -> Tensor:
-        """One-hot [B, L, 4] -> [B, bins, final], what the heads read."""
-        x = self.dilated(self.tower(self.stem(x.transpose(1, 2))))
+    def read(self, x: Tensor) -> Tensor:
+        """What the tower says of all bins [B, T, channels] -> [B, bins, final], what the heads read."""
+        x = self.dilated(x.transpose(1, 2))
         x = self.final(crop(x.transpose(1, 2), self.config.bins).transpose(1, 2))
         return self.gelu(self.final_dropout(x)).transpose(1, 2)
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """One-hot [B, L, 4] -> [B, bins, final], what the heads read."""
+        return self.read(self.tower(self.stem(x.transpose(1, 2))).transpose(1, 2))
 
     def forward(self, x: Tensor, head: str) -> Tensor:
         """One-hot [B, L, 4] -> predicted coverage per bin [B, bins, tracks], never negative."""

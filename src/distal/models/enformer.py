@@ -211,14 +211,21 @@ class Enformer(nn.Module):
                     truncated_normal_(bias, 2.0, bias.shape[0], corrected=True)
                 nn.init.zeros_(module.output.weight)
 
-    def trunk(self, x: Tensor) -> Tensor:
-        """One-hot [B, L, 4] -> [B, bins, 2·channels], what the heads read."""
-        x = self.tower(self.stem(x.transpose(1, 2))).transpose(1, 2)
+    def transformed(self, x: Tensor) -> Tensor:
+        """What the tower says of all bins [B, T, channels] -> what the transformer says of the predicted ones."""
         features = position_features(x.shape[1], self.config.position_features).to(x)
         for block in self.transformer:
             x = block(x, features)
-        x = self.final(crop(x, self.config.bins).transpose(1, 2)).transpose(1, 2)
+        return crop(x, self.config.bins)
+
+    def read(self, x: Tensor) -> Tensor:
+        """What `transformed` gives -> [B, bins, 2·channels], what the heads read."""
+        x = self.final(x.transpose(1, 2)).transpose(1, 2)
         return quick_gelu(self.final_dropout(x))
+
+    def trunk(self, x: Tensor) -> Tensor:
+        """One-hot [B, L, 4] -> [B, bins, 2·channels], what the heads read."""
+        return self.read(self.transformed(self.tower(self.stem(x.transpose(1, 2))).transpose(1, 2)))
 
     def forward(self, x: Tensor, head: str) -> Tensor:
         """One-hot [B, L, 4] -> predicted coverage per bin [B, bins, tracks], never negative."""
