@@ -21,9 +21,9 @@ from distal.models.enformer import Enformer, EnformerConfig, position_features
 from distal.models.inference import EXACT, TF32, Arithmetic, Change, Job, attention, bf16, differences, minimal
 from distal.models.inference.convolution import Convolution
 from distal.models.inference.minimal import FiveTaps
-from distal.models.inference.pointwise import Chain, Gelu, Softplus
+from distal.models.inference.pointwise import Chain, Gelu, Linear, Softplus
 from distal.models.inference.scratch import Scratch
-from distal.models.layers import GELUS
+from distal.models.layers import GELUS, RelativeAttention
 
 INPUT_BP = 2048
 ENFORMER = replace(builders.ENFORMER, input_bp=INPUT_BP)
@@ -328,6 +328,42 @@ def test_attention_that_turns_away_keeps_its_digits(sharpness: float, few: bool)
         torch.testing.assert_close(exact, want, rtol=1e-9, atol=1e-12)
         found, _ = carried(torch.float32)
         assert float((found - want).abs().max() / want.abs().max()) < 2e-5
+
+
+def test_what_is_loud_is_not_rounded() -> None:
+    torch.manual_seed(0)
+    delta, weight = torch.randn(2, 6, 8), torch.randn(5, 8)
+    loud = torch.tensor([[1, 4], [0, 5]])
+    linear = Linear(weight, None, EXACT, bf16("cpu"))
+    rounded, found = linear.carry(delta), linear.carry(delta, loud)
+    exact = delta @ weight.t()
+    for i, row in enumerate(loud.tolist()):
+        quiet = [t for t in range(6) if t not in row]
+        torch.testing.assert_close(found[i, row], exact[i, row])
+        assert torch.equal(found[i, quiet], rounded[i, quiet])
+        assert not torch.allclose(rounded[i], exact[i], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("loud", [1, 40])
+def test_attention_multiplies_what_is_loud_exactly(monkeypatch: pytest.MonkeyPatch, loud: int) -> None:
+    """An arithmetic that rounds everything to nothing leaves the loud values and their weights alone."""
+    monkeypatch.setattr(attention, "_LOUD", loud)
+    torch.manual_seed(0)
+    nothing = Arithmetic("nothing", torch.zeros_like)
+    module = RelativeAttention(16, 2, 8, 8, 12).double().requires_grad_(requires_grad=False)
+    for bias in (module.content_bias, module.position_bias):
+        nn.init.normal_(bias)
+    features = torch.randn(2 * 40 - 1, 12).double()
+    ours = attention.Attention(module, features, slice(0, 40), EXACT, nothing, Scratch())
+    ours._output = Linear.of(module.output, EXACT, EXACT)
+    x, delta = torch.randn(1, 40, 16).double(), torch.zeros(1, 40, 16).double()
+    delta[:, 7] = 0.1
+    _, state = ours(x, followed=True)
+    assert state.weights is not None
+    moved = delta @ module.values.weight.t()  # at one place; the weights stay, for the logits' change is nothing
+    heads = moved.view(1, 40, 2, 8).transpose(1, 2)
+    expected = module.output((state.weights @ heads).transpose(1, 2).flatten(2)) - module.output.bias
+    torch.testing.assert_close(ours.difference(state, delta), expected)
 
 
 def test_a_chain_carries_through_each_map() -> None:

@@ -66,9 +66,9 @@ class Network(ABC):
     tower: Tower
 
     def __init__(self, heads: nn.ModuleDict, plain: Arithmetic, carried: Arithmetic) -> None:
-        self._arithmetics = plain, carried
+        self._plain = plain
         self._heads = dict(zip(heads, _all(nn.Linear, heads.values()), strict=True))
-        self._whole = {name: Linear.of(head, plain, carried) for name, head in self._heads.items()}
+        self._whole = {name: Linear.of(head, plain, plain) for name, head in self._heads.items()}
 
     def features(self, codes: Codes) -> Tensor:
         """Letters [N, input_bp] to the features of all bins [N, T, width]."""
@@ -89,7 +89,7 @@ class Network(ABC):
         """From what the head reads to the channels: few of them are computed alone, many are picked from all."""
         whole = self._heads[name]
         if 2 * len(channels) < whole.out_features:
-            return Linear(whole.weight[channels], whole.bias[channels], *self._arithmetics), Softplus()
+            return Linear(whole.weight[channels], whole.bias[channels], self._plain, self._plain), Softplus()
         everything = torch.arange(whole.out_features, device=channels.device)
         picked = () if torch.equal(channels, everything) else (Select(channels),)
         return self._whole[name], *picked, Softplus()
@@ -149,7 +149,7 @@ class EnformerNetwork(_Transforming):
         ]
         self._step = 1 if shift.device.type == "cpu" else _TOGETHER
         final = module.final
-        self._final = Affine.of(final.norm), Gelu("sigmoid"), Linear.of(final.conv, plain, carried), Gelu("sigmoid")
+        self._final = Affine.of(final.norm), Gelu("sigmoid"), Linear.of(final.conv, plain, plain), Gelu("sigmoid")
 
     def outputs(self, x: Tensor, changes: Sequence[Change], head: str, channels: Tensor) -> Outputs:
         """See `Network.outputs`."""
@@ -263,7 +263,7 @@ class Basenji2Network(Network):
         self.tower = Tower(blocks, _alphabet(module.stem.conv.weight, n), config.input_bp)
         self._layers = [_DilatedLayer(layer, kind, plain, carried) for layer in _all(DilatedResidual, module.dilated)]
         self._left, self._bins = (self.tower.bins - config.bins) // 2, config.bins
-        self._final = Gelu(kind), _linear(module.final, plain, carried), Gelu(kind)
+        self._final = Gelu(kind), _linear(module.final, plain, plain), Gelu(kind)
 
     def outputs(self, x: Tensor, changes: Sequence[Change], head: str, channels: Tensor) -> Outputs:
         """See `Network.outputs`."""

@@ -50,9 +50,17 @@ class Linear:
         y = self._plain.matmul(x, self._weight.t())
         return y if self._bias is None else y.add_(self._bias)
 
-    def carry(self, delta: Tensor) -> Tensor:
-        """A change [..., inputs] to that of the output [..., outputs]."""
-        return self._carried.matmul(delta, self._carried_weight.t())
+    def carry(self, delta: Tensor, loud: Tensor | None = None) -> Tensor:
+        """A change [..., inputs] to that of the output [..., outputs].
+
+        The positions `loud` [n, k] of a change [n, T, inputs] are not rounded: they are multiplied as REF is.
+        """
+        y = self._carried.matmul(delta, self._carried_weight.t())
+        if loud is None:
+            return y
+        few = delta.gather(1, loud[..., None].expand(-1, -1, delta.shape[2]))
+        few = self._plain.matmul(few, self._weight.t())
+        return y.scatter_(1, loud[..., None].expand_as(few), few)
 
     def difference(self, _: Tensor, delta: Tensor) -> Tensor:
         """The same for any x: `carry`."""
