@@ -11,7 +11,8 @@ from tests.train import small
 
 from distal.errors import InputError
 from distal.train import checkpoint, loop
-from distal.train.run import LAST, start
+from distal.train.checkpoint import Progress
+from distal.train.run import LAST, save, start
 
 
 @pytest.fixture(scope="module")
@@ -19,18 +20,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small.data(tmp_path_factory.mktemp("data"))
 
 
-def test_everything_comes_back(tmp_path: Path, data: Path) -> None:
-    config = small.config(tmp_path)
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_everything_comes_back(tmp_path: Path, data: Path, ema: float) -> None:
+    config = small.config(tmp_path, ema=ema)
     loop.fit(config, data)
+    before = (tmp_path / LAST).read_bytes()
     run = start(config, data)
     assert run.progress.step == 6
-    assert checkpoint.config_of(tmp_path / LAST) == config.model_dump(mode="json")
-    modules = {"model": run.model, "kept": run.kept}
-    checkpoint.save(tmp_path / "again.safetensors", modules, run.optimizer, run.progress, {})
-    header = 8 + int.from_bytes((tmp_path / LAST).read_bytes()[:8], "little")
-    other = 8 + int.from_bytes((tmp_path / "again.safetensors").read_bytes()[:8], "little")
-    # the tensors, weights and moments, are the same bytes behind headers whose configs differ
-    assert (tmp_path / LAST).read_bytes()[header:] == (tmp_path / "again.safetensors").read_bytes()[other:]
+    save(run)
+    assert (tmp_path / LAST).read_bytes() == before
+    with checkpoint.opened(tmp_path / LAST) as saved:
+        assert saved.config == config.model_dump(mode="json")
+        assert bool(saved.names("mean/")) == bool(ema)
+        assert set(saved.names("model/")) == set(run.model.state_dict())
 
 
 @pytest.mark.parametrize(
@@ -67,19 +69,25 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, data: Path) -> None:
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path, data: Path) -> None:
-    config = small.config(tmp_path, steps=1)
-    loop.fit(config, data)
+    loop.fit(small.config(tmp_path, steps=1), data)
     run = start(small.config(tmp_path / "other", model=small.ENFORMER), data)
-    modules = {"model": run.model, "kept": run.kept}
-    with pytest.raises(InputError, match="checkpoint of another model"):
-        checkpoint.restore(tmp_path / LAST, modules, run.optimizer, run.device)
+    with checkpoint.opened(tmp_path / LAST) as saved:
+        with pytest.raises(InputError, match="checkpoint of another model"):
+            saved.fill("model/", run.model.state_dict())
+        wider = {name: torch.cat([tensor, tensor]) for name, tensor in saved_tensors(saved).items()}
+        with pytest.raises(InputError, match=r"another model \(.* is \["):
+            saved.fill("model/", wider)
+
+
+def saved_tensors(saved: checkpoint.Saved) -> dict[str, torch.Tensor]:
+    return {name: torch.atleast_1d(saved.tensor(f"model/{name}")) for name in saved.names("model/")}
 
 
 def test_a_failing_write_leaves_the_old_checkpoint(tmp_path: Path, data: Path) -> None:
     config = small.config(tmp_path, steps=1)
     loop.fit(config, data)
     before = (tmp_path / LAST).read_bytes()
-    run = start(config, data)
     with pytest.raises(TypeError):
-        checkpoint.save(tmp_path / LAST, {"model": run.model}, run.optimizer, run.progress, {"not": object()})
+        checkpoint.save(tmp_path / LAST, {"a": torch.zeros(1)}, Progress(), {"not": object()})
     assert (tmp_path / LAST).read_bytes() == before
+    assert [path.name for path in tmp_path.glob("*last*")] == [LAST]

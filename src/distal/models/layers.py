@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from distal.models.checkpointing import Checkpointed, repeatable, repeating
+from distal.models.replicas import normalise
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -57,6 +58,9 @@ class BatchNorm(nn.BatchNorm1d):
     Sonnet and Keras store the biased variance, torch the unbiased one; inference is the same.
     """
 
+    replicas: distributed.ProcessGroup | None = None
+    """The processes whose batches count as one, if there are several."""
+
     def forward(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
         """[B, C, L] -> [B, C, L]; in training mode with the batch's statistics, updating the running ones.
 
@@ -70,16 +74,40 @@ class BatchNorm(nn.BatchNorm1d):
         running_mean, running_var = self.running_mean[channels], self.running_var[channels]
         if not self.training:
             return F.batch_norm(x, running_mean, running_var, weight, bias, False, 0.0, self.eps)
-        mean, unbiased = torch.zeros_like(running_mean), torch.ones_like(running_var)
-        y = F.batch_norm(x, mean, unbiased, weight, bias, True, 1.0, self.eps)
+        y, mean, variance = self._normalised(x, weight, bias)
         if repeating():
             return y
-        count = x.numel() // x.shape[1]
         with torch.no_grad():
             running_mean.lerp_(mean, self.momentum)
-            running_var.lerp_(unbiased * ((count - 1) / count), self.momentum)
+            running_var.lerp_(variance, self.momentum)
             self.num_batches_tracked += not channels.start  # the first channels of a batch, or all of them
         return y
+
+    def _normalised(self, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The result, and the batch's mean and biased variance, [C]."""
+        if self.replicas is not None:
+            return normalise(x, weight, bias, self.eps, self.replicas)
+        mean, unbiased = torch.zeros_like(bias), torch.ones_like(bias)
+        y = F.batch_norm(x, mean, unbiased, weight, bias, True, 1.0, self.eps)
+        count = x.numel() // x.shape[1]
+        return y, mean, unbiased * ((count - 1) / count)
+
+
+def across_replicas(model: nn.Module, group: distributed.ProcessGroup | None) -> None:
+    """Make every batch norm of `model` take its statistics over the batches of a group's processes; None: alone."""
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            module.replicas = group
+
+
+def freeze_statistics(model: nn.Module) -> None:
+    """Make every batch norm of a model in training mode use its running statistics, and leave them alone.
+
+    ``model.train()`` undoes it. Scales and offsets still learn.
+    """
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            module.eval()
 
 
 class Residual(nn.Sequential):

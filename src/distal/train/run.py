@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distal.coords import Window
 from distal.data import dataset
 from distal.data.dataset import Examples
+from distal.data.loading import Feed
 from distal.data.mixture import Mixture
 from distal.errors import InputError
 from distal.models import zoo
+from distal.models.adapters import merged_state
 from distal.models.checkpointing import checkpoint_activations
 from distal.models.zoo import Spec
 from distal.predictor import Predictor, open_device
-from distal.train import checkpoint
+from distal.train import checkpoint, finetune, losses, optimizer, schedule
 from distal.train.checkpoint import Progress
-from distal.train.config import Config
+from distal.train.config import Config, LossSection
+from distal.train.distributed import ALONE, World, spread, whole
+from distal.train.ema import RunningMean
 
 LAST = "last.safetensors"
-_MAY_CHANGE = {"out", "steps", "device", "checkpoint_every", "validation", "weights", "activation_checkpointing"}
+_MAY_CHANGE = {
+    *("out", "steps", "device", "parallel", "accumulate", "activation_checkpointing"),
+    *("checkpoint_every", "tensorboard", "validation", "weights", "workers"),
+}
+
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(eq=False)
@@ -37,50 +48,80 @@ class Run:
     window: Window
     """What a training example is: the crop, or the model's whole window."""
     train: dict[str, Mixture]
+    feed: Feed
+    """The batches of this process, by number."""
     valid: dict[str, Examples]
     model: nn.Module
-    """The weights that Adam moves, set up for the crop."""
+    """The weights that learn, set up for the crop."""
+    spread: nn.Module
+    """What is called to train `model`: itself, or what shares the work with other processes."""
     kept: nn.Module
-    """The weights that are validated and kept (their running mean, with `ema`), set up for the whole window."""
+    """What is validated and kept, set up for the whole window; `refresh` gives it its weights."""
+    mean: RunningMean | None
+    """The running mean of the weights, with `ema`."""
     optimizer: torch.optim.Optimizer
-    progress: Progress
     device: torch.device
+    world: World
+    progress: Progress
 
     @property
     def out(self) -> Path:
         """Where the run writes."""
         return self.config.folder
 
+    def refresh(self) -> None:
+        """Give `kept` the weights as they are after the last step, or their running mean."""
+        weights = merged_state(self.model) if self.mean is None else self.mean.weights
+        self.kept.load_state_dict({name: whole(tensor) for name, tensor in weights.items()})
+
     def predictor(self, head: str) -> Predictor:
         """The kept weights, ready to predict a head in the precision of the run."""
         return Predictor(self.kept, self.spec, self.valid[head].table, head, self.device, self.config.precision)
 
 
-def start(config: Config, data: Path) -> Run:
+def start(config: Config, data: Path, world: World = ALONE, device: str = "") -> Run:
     """Load the data, build the model, and take up the last checkpoint in the run's folder if there is one.
 
-    Raises `InputError` when the data can't be used, or the folder holds another run.
+    `device` is this process's own, where it isn't the config's. Raises `InputError` when the data can't be used, or the
+    folder holds another run.
     """
     torch.manual_seed(config.seed)
-    device = open_device(config.device)
-    spec, crop = describe(
-        config, {head: dataset.tracks(data / first.folder) for head, (first, *_) in config.data.items()}
-    )
+    place = open_device(device or config.device)
+    share = schedule.share(config, world.size)
+    spec, crop = describe(config, _tracks(config, data))
     train = {head: _mixture(config, head, data, spec.window.bin_bp) for head in config.data}
     valid = {
         head: dataset.load(data / first.folder, "valid", spec.window.bin_bp)
         for head, (first, *_) in config.data.items()
     }
-    model, kept = _build(spec, crop, train)
-    checkpoint_activations(model, config.activation_checkpointing)
-    model, kept = model.to(device), kept.to(device).eval().requires_grad_(False)
-    optimizer = _optimizer(config, model)
-    run = Run(config, spec, crop.window, train, valid, model, kept, optimizer, Progress(), device)
     for mixture in train.values():
         for examples in mixture.sources:
-            dataset.places(examples, run.window)
+            dataset.places(examples, crop.window)
+    model, kept = (module.to(place) for module in _build(config, spec, crop, train))
+    checkpoint_activations(model, config.activation_checkpointing)
+    outer = spread(model, config.parallel, world)
+    run = Run(
+        config=config,
+        spec=spec,
+        window=crop.window,
+        train=train,
+        feed=Feed(train, crop.window, config.seed, share, world.rank, world.size),
+        valid=valid,
+        model=model,
+        spread=outer,
+        kept=kept.eval().requires_grad_(False),
+        mean=RunningMean.of(merged_state(model), config.ema) if config.ema else None,
+        optimizer=optimizer.build(config.optimizer, model),
+        device=place,
+        world=world,
+        progress=Progress(),
+    )
     _resume(run)
     return run
+
+
+def _tracks(config: Config, data: Path) -> dict[str, int]:
+    return {head: dataset.tracks(data / first.folder) for head, (first, *_) in config.data.items()}
 
 
 def _mixture(config: Config, head: str, data: Path, bin_bp: int) -> Mixture:
@@ -92,21 +133,33 @@ def _mixture(config: Config, head: str, data: Path, bin_bp: int) -> Mixture:
 def steps_done(config: Config) -> int:
     """How many steps of a run lie in its checkpoint: 0 before the first."""
     path = config.folder / LAST
-    return checkpoint.progress_of(path).step if path.exists() else 0
+    if not path.exists():
+        return 0
+    with checkpoint.opened(path) as saved:
+        return saved.progress.step
 
 
 def describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
     """The finished model's spec, and its architecture set up for the crop."""
-    module, describe, _ = zoo.FAMILIES[config.model.family]
+    family, architecture = _architecture(config)
+    module, describe, _ = zoo.FAMILIES[family]
     try:
-        whole = getattr(import_module(module), describe).from_json({**config.model.architecture, "heads": heads})
+        whole = getattr(import_module(module), describe).from_json({**architecture, "heads": heads})
         crop = whole if config.crop is None else replace(whole, **config.crop.model_dump())
     except (TypeError, ValueError) as error:
         raise InputError(f"[model.architecture] or [crop] of {config.name}: {error}") from None
-    return Spec(config.name, config.model.family, whole, config.licence), crop
+    return Spec(config.name, family, whole, config.licence), crop
 
 
-def _build(spec: Spec, crop: Any, train: dict[str, Mixture]) -> tuple[nn.Module, nn.Module]:
+def _architecture(config: Config) -> tuple[str, dict[str, Any]]:
+    """Family and configuration: the config's own, or those of the model that is fine-tuned."""
+    if config.finetune is not None:
+        return finetune.architecture(config.finetune)
+    assert config.model is not None  # the config sees to it
+    return config.model.family, config.model.architecture
+
+
+def _build(config: Config, spec: Spec, crop: Any, train: dict[str, Mixture]) -> tuple[nn.Module, nn.Module]:
     """The module to train and the module to keep: the same weights, set up for the crop and for the whole window.
 
     Each head starts at its tracks' mean signal, softplus(bias) = mean: most tracks lie far below softplus(0) = 0.69,
@@ -119,37 +172,54 @@ def _build(spec: Spec, crop: Any, train: dict[str, Mixture]) -> tuple[nn.Module,
         for head, examples in train.items():
             mean = torch.from_numpy(examples.means).clamp_min(1e-4)
             model.heads[head].bias.copy_(torch.expm1(mean).log())
-    kept.load_state_dict(model.state_dict())
+    if config.finetune is not None:
+        finetune.begin(model, config.finetune, {head: mixture.table for head, mixture in train.items()})
+    kept.load_state_dict(merged_state(model))
     return model, kept
 
 
-def _optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
-    """Adam; weight decay, if any, spares biases and scales."""
-    chosen = config.optimizer
-    groups = [
-        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": chosen.weight_decay},
-        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=chosen.lr, betas=chosen.betas, eps=chosen.eps)
+def loss(chosen: LossSection) -> Loss:
+    """The function that `[loss]` names."""
+    match chosen.kind:
+        case "poisson":
+            return losses.poisson
+        case "mse":
+            return losses.mse
+        case "multinomial-basenji":
+            return partial(losses.multinomial_basenji, total_weight=chosen.total_weight, rescale=chosen.rescale)
+        case "multinomial-baskerville":
+            return partial(
+                losses.multinomial_baskerville,
+                total_weight=chosen.total_weight,
+                rescale=chosen.rescale,
+                weight_range=chosen.weight_range,
+                weight_exp=chosen.weight_exp,
+            )
 
 
 def save(run: Run) -> None:
     """Write the checkpoint that `start` takes up."""
-    checkpoint.save(run.out / LAST, _modules(run), run.optimizer, run.progress, run.config.model_dump(mode="json"))
+    tensors = {f"model/{name}": tensor for name, tensor in run.model.state_dict().items()}
+    if run.mean is not None:
+        tensors |= {f"mean/{name}": tensor for name, tensor in run.mean.weights.items()}
+    remembered = checkpoint.moments(run.model, run.optimizer)
+    tensors |= {f"optimizer/{name}": tensor for name, tensor in remembered.items()}
+    checkpoint.save(run.out / LAST, tensors, run.progress, run.config.model_dump(mode="json"), run.world)
 
 
 def _resume(run: Run) -> None:
     run.out.mkdir(parents=True, exist_ok=True)
     if not (run.out / LAST).exists():
         return
-    now, before = run.config.model_dump(), Config.model_validate(checkpoint.config_of(run.out / LAST)).model_dump()
-    changed = [key for key in now if now[key] != before[key] and key not in _MAY_CHANGE]
-    if changed:
-        raise InputError(
-            f"{run.out} holds a run with another {', '.join(changed)}; restore that, or choose another `out`"
-        )
-    run.progress = checkpoint.restore(run.out / LAST, _modules(run), run.optimizer, run.device)
-
-
-def _modules(run: Run) -> dict[str, nn.Module]:
-    return {"model": run.model, "kept": run.kept}
+    with checkpoint.opened(run.out / LAST) as saved:
+        now, before = run.config.model_dump(), Config.model_validate(saved.config).model_dump()
+        changed = [key for key in now if now[key] != before[key] and key not in _MAY_CHANGE]
+        if changed:
+            raise InputError(
+                f"{run.out} holds a run with another {', '.join(changed)}; restore that, or choose another `out`"
+            )
+        saved.fill("model/", run.model.state_dict())
+        if run.mean is not None:
+            saved.fill("mean/", run.mean.weights)
+        saved.remember("optimizer/", run.model, run.optimizer)
+        run.progress = saved.progress
