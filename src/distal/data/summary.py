@@ -82,6 +82,12 @@ class Summary:
         return means
 
     @cached_property
+    def range(self) -> tuple[Numbers, Numbers]:
+        """Lowest and highest value of each track in all splits, [tracks]; NaN where it has no finite number."""
+        splits = self.splits.values()
+        return np.fmin.reduce([split.low for split in splits]), np.fmax.reduce([split.high for split in splits])
+
+    @cached_property
     def correlations(self) -> NDArray[np.float32]:
         """Pearson's r of the logarithms (1 + value, signs kept) of sampled bins, [tracks, tracks]; 0 for constants."""
         values = np.concatenate([split.sample for split in self.splits.values()])
