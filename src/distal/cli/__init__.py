@@ -54,6 +54,7 @@ VERBS = {
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "data splits": "Choose windows of a genome for training, validation and test.",
     "data build": "Make a data set of a genome and files of signal.",
+    "data import-tfrecords": "Turn Basenji's TFRecords into a data set, on more bases if asked.",
     "data distil": "Make a data set of what a model predicts.",
     "data lift": "Move regions to another assembly of their genome.",
     "data overlap": "Check that no window has a base of a held-out region.",
@@ -70,7 +71,11 @@ GROUPS = {
     "calibrate": "How large a score is among those of common variants.",
     "eval": "Measure models on held-out data.",
 }
-_FUNCTIONS = {"models list": "list_models", "models import": "import_weights"}
+_FUNCTIONS = {
+    "models list": "list_models",
+    "models import": "import_weights",
+    "data import-tfrecords": "import_tfrecords",
+}
 _RESUMABLE = ("score", "train", "models", "data")
 
 

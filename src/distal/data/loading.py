@@ -8,8 +8,8 @@ thread that feeds the device keeps it, and what they make need not be copied to 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple, TypeVar
@@ -22,6 +22,7 @@ from distal.dna import Codes
 AHEAD = 2
 """Batches that each worker has made, or is making."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -66,23 +67,23 @@ class Feed:
         return Batch(number, head, draws, *self.heads[head].batch(self.window, draws))
 
 
-def ahead(make: Callable[[int], T], numbers: Iterable[int], workers: int) -> Generator[T, None, None]:
-    """``make(number)`` for each of `numbers`, in their order, made by `workers` threads before it is asked for.
+def ahead(make: Callable[[S], T], items: Iterable[S], workers: int) -> Generator[T, None, None]:
+    """``make(item)`` for each item, in their order, made by `workers` threads before it is asked for.
 
-    Never more than `AHEAD` a worker are there or on their way; with no workers each is made when it is asked for. What
-    `make` raises is raised where its result would have come. Close the iterator to end the workers early.
+    Never more than `AHEAD` a worker are there or on their way, and items are taken no sooner; with no workers each is
+    made when it is asked for. What `make` raises is raised where its result would have come. Close the generator to
+    end the workers early.
     """
     if not workers:
-        yield from map(make, numbers)
+        yield from map(make, items)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="batch")
     try:
-        waiting: deque[Future[T]] = deque()
-        rest = iter(numbers)
-        waiting.extend(pool.submit(make, number) for number in islice(rest, AHEAD * workers))
+        rest = iter(items)
+        waiting = deque(pool.submit(make, item) for item in islice(rest, AHEAD * workers))
         while waiting:
             made = waiting.popleft().result()
-            waiting.extend(pool.submit(make, number) for number in islice(rest, 1))
+            waiting.extend(pool.submit(make, item) for item in islice(rest, 1))
             yield made
     finally:
         pool.shutdown(cancel_futures=True)

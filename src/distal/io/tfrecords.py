@@ -13,6 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -98,6 +99,28 @@ def layout(folder: str | Path) -> Layout:
             f"{path}: {bins} bins of {bin_bp} bp and 2 x {crop} bp of crop do not make the {length} bp of a window"
         )
     return Layout(length, bin_bp, crop, bins, tracks, counts)
+
+
+def windows(folder: str | Path) -> dict[str, tuple[Interval | None, ...]]:
+    """Where the records of each split lie, in their order; None where the folder has no sequences.bed.
+
+    Raises `InputError` where nothing says how many there are.
+    """
+    folder, sizes = Path(folder), layout(folder)
+    found: dict[str, tuple[Interval | None, ...]] = {}
+    for split in _splits(folder, sizes):
+        intervals = _intervals(folder, split, sizes)
+        if intervals is None and split not in sizes.counts:
+            raise InputError(f"{folder / 'statistics.json'} has no {split}_seqs, the number of its records; add it")
+        found[split] = (None,) * sizes.counts[split] if intervals is None else tuple(intervals)
+    return found
+
+
+def files(folder: str | Path) -> list[Path]:
+    """What a data set folder is made of: its tables and shards, in the order in which they are read."""
+    folder = Path(folder)
+    texts = (folder / name for name in ("statistics.json", "targets.txt", "sequences.bed"))
+    return [*(path for path in texts if path.exists()), *chain.from_iterable(_shards(folder).values())]
 
 
 def read(path: str | Path, split: str | None = None) -> Iterator[Example]:
