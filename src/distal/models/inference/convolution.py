@@ -247,6 +247,8 @@ class Tower:
                 codes = np.stack([codes[plan.first : plan.last] for _, codes, plan in some])
                 for (place, *_), features in zip(some, self._run(codes, plan), strict=True):
                     found[place] = features
+        if len(tiles) > len(jobs):
+            self._scratch.forget()  # hundreds of MB, which whatever follows a whole window can use
         parts: list[list[Tensor]] = [[] for _ in jobs]
         for place, (i, *_) in enumerate(tiles):
             parts[i].append(found[place])

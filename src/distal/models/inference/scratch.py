@@ -25,3 +25,7 @@ class Scratch:
         if kept is None or kept.numel() < size or kept.device != like.device or kept.dtype != like.dtype:
             self._kept[name] = kept = torch.empty(size, dtype=like.dtype, device=like.device)
         return kept[:size].view(*shape)
+
+    def forget(self) -> None:
+        """Give the memory back."""
+        self._kept.clear()
