@@ -8,6 +8,8 @@ import pytest
 
 from distal.errors import InputError
 from distal.models import zoo
+from distal.models.basenji2 import Basenji2Config
+from distal.models.enformer import EnformerConfig
 from distal.train import config as configs
 from distal.train import run
 
@@ -46,6 +48,8 @@ def test_what_is_left_out_is_enformers_training(tmp_path: Path) -> None:
         (LEAST.replace("enformer", "resnet"), "model.family: "),
         (LEAST.replace('human = "hg38"', ""), "data: "),
         (LEAST.replace("steps", 'splits = ["train", "valid"]\nsteps'), "cannot choose by it"),
+        (LEAST + '[optimizer]\nkind = "sgd"\nweight_decay = 0.1', "weight_decay goes with adam only"),
+        (LEAST + '[validation]\nkeep = "last"\npatience = 3', "waits for the best weights"),
         ("name = ", "not TOML"),
         ("\0", "not TOML"),
     ],
@@ -86,6 +90,9 @@ def test_a_config_is_found_by_path_or_as_a_recipe(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("recipe", sorted(configs.RECIPES.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_describes_a_model(recipe: Path) -> None:
     config = configs.read(recipe)
+    if config.finetune is not None:  # the model that it starts from is made by another recipe
+        assert config.finetune.base.startswith("runs/")
+        return
     spec, crop = run.describe(config, dict.fromkeys(config.data, 7))
     assert config.name == recipe.stem
     assert spec.heads == dict.fromkeys(config.data, 7)
@@ -111,3 +118,27 @@ def test_a_head_learns_from_one_folder_or_from_several_by_weight(tmp_path: Path)
     for wrong in ("[]", '[{folder = "hg38", weight = 0}]', "3"):
         with pytest.raises(InputError, match=r"data\.human"):
             configs.read(written(tmp_path, LEAST.replace('"hg38"', wrong)))
+
+
+def test_published_recipes_are_the_papers() -> None:
+    enformer, stage2, basenji2 = (
+        configs.read(configs.find(name)) for name in ("enformer", "enformer-human", "basenji2")
+    )
+    assert (enformer.steps, enformer.batch, enformer.loss.kind) == (150_000, 64, "poisson")
+    assert run.describe(enformer, {"human": 5313, "mouse": 1643})[1].to_json() == EnformerConfig().to_json()
+    assert (stage2.steps, stage2.optimizer.lr, list(stage2.data), stage2.batch_norm) == (
+        30_000,
+        1e-4,
+        ["human"],
+        "batch",
+    )
+    for chosen in (enformer.optimizer, stage2.optimizer):
+        assert (chosen.kind, chosen.betas, chosen.eps, chosen.clip, chosen.clip_by) == (
+            *("adam", (0.9, 0.999), 1e-8),
+            *(0.2, "model"),
+        )
+    chosen = basenji2.optimizer
+    assert (chosen.kind, chosen.lr, chosen.momentum, chosen.clip, chosen.clip_by) == ("sgd", 0.15, 0.99, 2.0, "tensor")
+    assert (basenji2.batch, basenji2.validation.patience) == (4, 16)
+    architecture = run.describe(basenji2, {"human": 5313})[1]
+    assert architecture.to_json() == Basenji2Config().to_json()

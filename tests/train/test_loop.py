@@ -250,6 +250,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_where(tmp_path: Path, d
     assert len(facts["examples"]) == 2
     assert facts["examples"][0].keys() == {"source", "index", "bin", "shift", "reverse", "window"}
     assert facts["examples"][0]["window"].startswith("chr1:[")
+    kept, window = np.load(path.with_suffix(".npz")), small.BASENJI2["architecture"]
+    assert kept["codes"].shape == (2, window["input_bp"])
+    assert kept["targets"].shape == (2, window["bins"], 3)
 
 
 def test_data_that_does_not_fit_is_refused_before_training(tmp_path: Path, data: Path) -> None:
@@ -260,3 +263,57 @@ def test_data_that_does_not_fit_is_refused_before_training(tmp_path: Path, data:
         started(tmp_path, data / "hg")
     with pytest.raises(InputError, match="device 'abacus' cannot be used"):
         started(tmp_path, data, device="abacus")
+
+
+def test_parts_of_a_batch_add_up_to_its_gradient(tmp_path: Path, data: Path) -> None:
+    """Without dropout and with frozen statistics, for batch norm sees one part at a time."""
+    model = {**small.BASENJI2, "architecture": {**small.BASENJI2["architecture"], "dropout": 0, "final_dropout": 0}}
+    runs = {
+        parts: started(tmp_path / str(parts), data, model=model, batch=4, accumulate=parts, batch_norm="frozen")
+        for parts in (1, 4)
+    }
+    found = {parts: loop.step(run, 1) for parts, run in runs.items()}
+    assert found[4]["loss"] == pytest.approx(found[1]["loss"], rel=1e-6)
+    assert found[4]["norm"] == pytest.approx(found[1]["norm"], rel=1e-6)
+    whole, parts = ([p.grad for p in run.model.parameters() if p.grad is not None] for run in runs.values())
+    for a, b in zip(whole, parts, strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("batch_norm", ["batch", "frozen"])
+def test_frozen_statistics_stay_and_scales_learn(tmp_path: Path, data: Path, batch_norm: str) -> None:
+    run = started(tmp_path, data, batch_norm=batch_norm)
+    before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
+    loop.step(run, 1)
+    after = run.model.state_dict()
+    assert torch.equal(after["stem.norm.running_mean"], before["stem.norm.running_mean"]) == (batch_norm == "frozen")
+    assert not torch.equal(after["stem.norm.weight"], before["stem.norm.weight"])
+
+
+def test_a_run_ends_early_when_validation_stands_still(tmp_path: Path, data: Path) -> None:
+    # so small a rate changes no prediction by a bit, so no validation is better than the first
+    changes = {"optimizer": {"lr": 1e-30, "warmup": 0}, "batch_norm": "frozen", "steps": 20}
+    config = small.config(tmp_path, **changes, validation={"every": 2, "patience": 3})
+    loop.fit(config, data)
+    assert [line["step"] for line in lines(tmp_path) if "valid" in line] == [2, 4, 6, 8]
+    assert start(config, data).progress.step == 8
+    before = lines(tmp_path)
+    loop.fit(config, data)
+    assert lines(tmp_path) == before
+    loop.fit(small.config(tmp_path, **{**changes, "steps": 9}, validation={"every": 2}), data)
+    assert lines(tmp_path)[-1]["step"] == 9
+
+
+def test_batches_are_the_same_whoever_makes_them(tmp_path: Path, data: Path) -> None:
+    mixed = [{"folder": "hg"}, {"folder": "mm", "weight": 0.5}]
+    for workers in (0, 3):
+        loop.fit(small.config(tmp_path / str(workers), workers=workers, data={"human": mixed, "mouse": "mm"}), data)
+    assert lines(tmp_path / "0") == lines(tmp_path / "3")
+    assert sum("loss" in line for line in lines(tmp_path / "0")) == 6
+
+
+@pytest.mark.parametrize("kind", ["mse", "multinomial-basenji", "multinomial-baskerville"])
+def test_every_loss_trains(tmp_path: Path, data: Path, kind: str) -> None:
+    config = small.config(tmp_path, loss={"kind": kind}, optimizer={"kind": "sgd", "lr": 1e-3, "warmup": 0}, steps=2)
+    loop.fit(config, data)
+    assert all(np.isfinite(line["loss"]) for line in lines(tmp_path) if "loss" in line)

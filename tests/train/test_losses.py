@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distal.train.config import LossSection
-from distal.train.losses import mse, multinomial_baskerville, multinomial_basenji, poisson, position_weights
+from distal.train.losses import mse, multinomial_basenji, multinomial_baskerville, poisson, position_weights
 from distal.train.run import loss as named
 
 

@@ -14,12 +14,13 @@ def train(
     """Train a model from a TOML file; goes on where it stopped.
 
     The best model by validation lies in <out>/<name> from the first validation on, and `distal predict --model` takes
-    that folder. Beside it are log.jsonl (a line a step) and the checkpoint from which the same command goes on.
+    that folder. Beside it are log.jsonl (a line a step) and the checkpoint from which the same command goes on. On
+    several devices: `torchrun --nproc-per-node 8 --no-python distal train ...`.
 
     Parameters
     ----------
     config
-        TOML file, or the name of a recipe that ships with distal: enformer-mini, basenji2-mini.
+        TOML file, or the name of a recipe that ships with distal: enformer, basenji2, enformer-mini, basenji2-mini ...
     data
         Folder that the config's data folders are relative to.
     out
@@ -30,11 +31,15 @@ def train(
         Print the result as JSON.
     """
     from distal.train import config as configs
+    from distal.train.distributed import here
     from distal.train.loop import fit
     from distal.train.run import steps_done
 
     run = configs.read(configs.find(config))
     run = configs.changed(run, out=str(out or run.out), steps=run.steps if steps is None else steps)
+    if not here().first:
+        fit(run, data)  # in silence
+        return
     validations: list[dict[str, Any]] = []
     with progress(run.name, max(run.steps - steps_done(run), 0), "steps") as advance:
 
