@@ -125,7 +125,10 @@ def source_of(text: str, folder: Path) -> Source:
     path = folder / name
     if not path.is_file():
         raise InputError(f"{path} is not there; the file column of a targets table is relative to the table")
-    return Source(text, path, format, options)
+    source = Source(text, path, format, options)
+    if (read := FORMATS[format].read) is not None:
+        read(source, folder)  # looks at the options; the file is opened when the first stretch is asked for
+    return source
 
 
 class Signal(Protocol):

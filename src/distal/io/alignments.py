@@ -40,6 +40,10 @@ class Counting:
     length: int = 1
     """Bases that are counted from a 5' end on, in the read's direction."""
 
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise InputError(f"a length of {self.length} counts no base; give 1 or more")
+
 
 def read(path: Path, counting: Counting, fasta: Path | None = None) -> Iterator[Spans]:
     """The stretches that the reads of a file are counted on, each with 1; `fasta` is what a CRAM was made against.
