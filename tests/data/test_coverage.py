@@ -52,7 +52,7 @@ def signal(folder: Path, text: str, out: Path) -> Signal:
     source = coverage.source_of(text, folder)
     if source.in_place:
         return InPlace(source.path)
-    coverage.prepare(source, folder / "genome.fa", ["chr1", "chr2"], out / "steps")
+    coverage.prepare(source, folder / "genome.fa", {"chr1": 100, "chr2": 50}, out / "steps")
     return Prepared(out / "steps")
 
 
@@ -116,6 +116,19 @@ def test_what_is_left_of_a_killed_preparation_is_cleared_away(folder: Path, tmp_
 def test_what_is_refused_before_a_file_is_opened(folder: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         coverage.source_of(text, folder)
+
+
+def test_another_assembly_is_noticed(folder: Path, tmp_path: Path) -> None:
+    source = coverage.source_of("x.tsv", folder)
+    with pytest.raises(
+        InputError, match=r"x\.tsv: chr1 goes on behind its 60 bases in the genome; is it another assembly"
+    ):
+        coverage.prepare(source, folder / "genome.fa", {"chr1": 60}, tmp_path / "steps")
+    coverage.prepare(source, folder / "genome.fa", {"chr1": 61}, tmp_path / "steps")
+    with pytest.raises(InputError, match=r"x\.bw: chr1 has 100 bases, 101 in the genome; is it another assembly"):
+        coverage.check_sizes(coverage.source_of("x.bw", folder), {"1": 101})
+    coverage.check_sizes(coverage.source_of("x.bw", folder), {"chr1": 100, "chr9": 5})
+    coverage.check_sizes(source, {"chr1": 60})  # a table of counts says no lengths
 
 
 def test_columns_that_a_table_lacks(folder: Path, tmp_path: Path) -> None:

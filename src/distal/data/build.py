@@ -71,9 +71,10 @@ class Job:
         return Window(plan.input_bp, plan.bin_bp, plan.bins)
 
     @cached_property
-    def chroms(self) -> list[str]:
-        """The chromosomes that windows lie on, by the genome's names."""
-        return list(dict.fromkeys(window.chrom for rows in self.writer.pieces for window in self.windows(rows)))
+    def sizes(self) -> dict[str, int]:
+        """The chromosomes that windows lie on, by the genome's names, and their lengths in bases."""
+        windows = (window for rows in self.writer.pieces for window in self.windows(rows))
+        return {window.chrom: self.genome.sizes[window.chrom] for window in windows}
 
     @cached_property
     def stretches(self) -> list[Piece]:
@@ -149,24 +150,26 @@ def _prepare(job: Job, engine: Engine) -> None:
     """The first round."""
     folders = {job.steps(source): source for source in job.signals.sources if not source.in_place}
     missing = [(source, folder) for folder, source in folders.items() if not folder.exists()]
-    for _ in engine.map(partial(_preparing, job.genome.path, job.chroms), missing):
+    for _ in engine.map(partial(_preparing, job.genome.path, job.sizes), missing):
         pass
 
 
 def _absent(job: Job) -> dict[str, list[str]]:
+    """As `Built.absent`. Raises `InputError` where a track's file is of another assembly, or has nothing on any."""
     found: dict[str, list[str]] = {}
     for i, track in enumerate(job.writer.plan.table):
+        coverage.check_sizes(job.signals.sources[i], job.sizes)
         there = set(job.signal(i).chroms)
-        missing = [chrom for chrom in job.chroms if there.isdisjoint(spellings(chrom))]
-        if len(missing) == len(job.chroms):
+        missing = [chrom for chrom in job.sizes if there.isdisjoint(spellings(chrom))]
+        if len(missing) == len(job.sizes):
             raise InputError(f"track {track.name}: {track.file} has nothing on any chromosome of the windows")
         if missing:
             found[track.name] = missing
     return found
 
 
-def _preparing(genome: Path, chroms: Sequence[str], _: int) -> Callable[[tuple[Source, Path]], None]:
-    return lambda item: coverage.prepare(item[0], genome, chroms, item[1])
+def _preparing(genome: Path, sizes: Mapping[str, int], _: int) -> Callable[[tuple[Source, Path]], None]:
+    return lambda item: coverage.prepare(item[0], genome, sizes, item[1])
 
 
 def _measure(job: Job, engine: Engine, report: Report) -> None:

@@ -25,6 +25,7 @@ from distal.files import keep, remember
 from distal.io import alignments, bedgraph, bigwig, counts, fragments, narrowpeak
 from distal.io.spans import Spans
 
+_ASSEMBLY = "; is it another assembly?"
 _SPAN = np.dtype([("start", "<i8"), ("end", "<i8"), ("value", "<f8")])
 
 
@@ -142,17 +143,30 @@ class Signal(Protocol):
         """The value of each base [width]: NaN where the file says nothing, as on a chromosome that it lacks."""
 
 
-def prepare(source: Source, genome: Path, chroms: Sequence[str], folder: Path) -> None:
-    """Make the steps of a source that isn't read in place, over `chroms`, in `folder`: all of it, or none.
+def check_sizes(source: Source, sizes: Mapping[str, int]) -> None:
+    """Raise `InputError` where a source that is read in place has chromosomes that are longer or shorter than `sizes`.
 
-    Raises `InputError` where the file is damaged, or none of the chromosomes is in it.
+    Of other files only positions tell; `prepare` looks at them.
+    """
+    there = bigwig.sizes(source.path) if source.in_place else {}
+    for chrom, size in sizes.items():
+        for name in spellings(chrom):
+            if there.get(name, size) != size:
+                raise InputError(f"{source.path}: {name} has {there[name]:,} bases, {size:,} in the genome{_ASSEMBLY}")
+
+
+def prepare(source: Source, genome: Path, sizes: Mapping[str, int], folder: Path) -> None:
+    """Make the steps of a source that isn't read in place in `folder`, all of it or none.
+
+    `sizes` are the chromosomes to be read and their lengths. Raises `InputError` where the file is damaged, has none of
+    them, or counts something behind the end of one.
     """
     format = FORMATS[source.format]
     assert format.read is not None
     draft = folder.with_name(f".part.{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    seen = _sort(format.read(source, genome), chroms, draft)
+    seen = _sort(format.read(source, genome), sizes, draft, source.path)
     if not any(draft.iterdir()):
         there = ", ".join(list(seen)[:3]) or "none"
         raise InputError(f"{source.text} has nothing on the windows' chromosomes; those in it: {there}")
@@ -168,13 +182,16 @@ def prepare(source: Source, genome: Path, chroms: Sequence[str], folder: Path) -
     remember(folder.parent)
 
 
-def _sort(stream: Iterator[Spans], chroms: Sequence[str], draft: Path) -> dict[str, None]:
+def _sort(stream: Iterator[Spans], sizes: Mapping[str, int], draft: Path, path: Path) -> dict[str, None]:
     """Append each stretch to the file of its chromosome; returns the names of all chromosomes that came."""
-    names = {spelling: chrom for chrom in chroms for spelling in spellings(chrom)} | {chrom: chrom for chrom in chroms}
+    names = {spelling: chrom for chrom in sizes for spelling in spellings(chrom)} | {chrom: chrom for chrom in sizes}
     seen: dict[str, None] = {}
     for spans in stream:
         seen[spans.chrom] = None
         if spans.chrom in names:
+            size = sizes[names[spans.chrom]]
+            if spans.starts.max() >= size:
+                raise InputError(f"{path}: {spans.chrom} goes on behind its {size:,} bases in the genome{_ASSEMBLY}")
             stretches = np.empty(len(spans.starts), dtype=_SPAN)
             stretches["start"], stretches["end"], stretches["value"] = spans.starts, spans.ends, spans.values
             with (draft / quote(names[spans.chrom], safe="")).open("ab") as file:
