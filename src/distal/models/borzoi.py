@@ -190,7 +190,8 @@ class Borzoi(nn.Module):
             x = block(F.max_pool1d(x, 2))
             skips.append(x)
         x = F.max_pool1d(x, 2).transpose(1, 2)
-        features = position_features(x.shape[1], self.config.position_features).to(x)
+        exact = torch.promote_types(x.dtype, torch.float32)
+        features = position_features(x.shape[1], self.config.position_features).to(x.device, exact)
         for block in self.transformer:
             x = block(x, features)
         x = x.transpose(1, 2)

@@ -213,7 +213,8 @@ class Enformer(nn.Module):
 
     def transformed(self, x: Tensor) -> Tensor:
         """What the tower says of all bins [B, T, channels] -> what the transformer says of the predicted ones."""
-        features = position_features(x.shape[1], self.config.position_features).to(x)
+        exact = torch.promote_types(x.dtype, torch.float32)
+        features = position_features(x.shape[1], self.config.position_features).to(x.device, exact)
         for block in self.transformer:
             x = block(x, features)
         return crop(x, self.config.bins)
