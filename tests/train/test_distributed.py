@@ -154,4 +154,8 @@ def test_a_killed_run_in_parts_ends_with_the_same_bytes_and_one_process_can_take
     for name, tensor in run.model.state_dict().items():
         pieces = [part[f"model/{name}"] for part in (first, second) if f"model/{name}" in part]
         assert torch.equal(tensor, torch.cat(pieces) if tensor.ndim else pieces[0])
+    alone, together = loop.validate(run), lines(tmp_path / "straight")[-1]
+    assert alone["score"] == pytest.approx(together["score"], abs=1e-6)
+    for head, assays in together["valid"].items():
+        assert alone["valid"][head] == pytest.approx(assays, abs=1e-6)
     assert np.isfinite(loop.step(run, 5)["loss"])

@@ -144,11 +144,11 @@ def describe(config: Config, heads: dict[str, int]) -> tuple[Spec, Any]:
     family, architecture = _architecture(config)
     module, describe, _ = zoo.FAMILIES[family]
     try:
-        whole = getattr(import_module(module), describe).from_json({**architecture, "heads": heads})
-        crop = whole if config.crop is None else replace(whole, **config.crop.model_dump())
+        full = getattr(import_module(module), describe).from_json({**architecture, "heads": heads})
+        crop = full if config.crop is None else replace(full, **config.crop.model_dump())
     except (TypeError, ValueError) as error:
         raise InputError(f"[model.architecture] or [crop] of {config.name}: {error}") from None
-    return Spec(config.name, family, whole, config.licence), crop
+    return Spec(config.name, family, full, config.licence), crop
 
 
 def _architecture(config: Config) -> tuple[str, dict[str, Any]]:
