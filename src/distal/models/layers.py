@@ -181,7 +181,7 @@ class RelativeAttention(nn.Module):
         """Attention logits [B, heads, T, T] for x [B, T, C] and features [2T−1, F] of the distances −(T−1) … T−1."""
         query = self._split(self.query(x)) * self.key**-0.5
         content = (query + self.content_bias) @ self._split(self.keys(x)).transpose(-1, -2)
-        with torch.autocast(x.device.type, enabled=False):  # to bf16, neighbouring distances are equal
+        with torch.autocast("cpu" if x.is_meta else x.device.type, enabled=False):  # neighbours are equal in bf16
             distance = self._split(self.positions(features)).transpose(-1, -2)  # [heads, key, 2T−1]
         logits: Tensor = content + relative_shift((query + self.position_bias) @ distance)
         return logits
