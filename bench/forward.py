@@ -10,8 +10,9 @@ own Enformer, as one tf.function, is measured too where its source and a Python 
 
 from __future__ import annotations
 
-from bench.report import Case, show
-from bench.sides import Given, Sides, letters, options, sides
+from bench.command import run
+from bench.report import Case
+from bench.sides import Given, Sides, letters, sides
 from bench.worker import Worker
 
 OWN = (
@@ -61,12 +62,5 @@ def _tensorflow(both: Sides, given: Given) -> Worker | None:
     return both.started(given.more.tf_python, "bench.tf_peer", "fp32", options)
 
 
-def main() -> None:
-    """Print the table."""
-    given = options(__doc__, add=OWN)
-    found = [compare(given, family) for family in given.families]
-    show([case for cases, _ in found for case in cases], found[-1][1], given.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, compare, add=OWN)

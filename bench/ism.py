@@ -12,8 +12,9 @@ compared is the first substitution's effect, summed over the bins, in all tracks
 
 from __future__ import annotations
 
-from bench.report import Case, show
-from bench.sides import Given, letters, options, sides, substituted
+from bench.command import run
+from bench.report import Case
+from bench.sides import Given, letters, sides, substituted
 
 OWN = (
     ("--bases", {"type": int, "default": 1000, "help": "of the region"}),
@@ -61,12 +62,5 @@ def _case(counted: dict[str, float], given: Given, family: str, precision: str) 
     return case
 
 
-def main() -> None:
-    """Print the table."""
-    given = options(__doc__, add=OWN)
-    found = [compare(given, family) for family in given.families]
-    show([case for cases, _ in found for case in cases], found[-1][1], given.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, compare, add=OWN)

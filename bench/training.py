@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.report import Case, show
-from bench.sides import Given, letters, options, sides
+from bench.command import run
+from bench.report import Case
+from bench.sides import Given, letters, sides
 
 NEEDED_GIB = {"enformer": 18.0, "basenji2": 3.0}
 """Free memory without which the peer is not started on a CPU."""
@@ -65,13 +66,5 @@ def free_gib() -> float:
     return float(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) / 2**20
 
 
-def main() -> None:
-    """Print the table."""
-    given = options(__doc__, rounds=2, add=OWN)
-    found = [compare(given, family) for family in given.families]
-    notes = dict.fromkeys(note for _, lines in found for note in lines)
-    show([case for cases, _ in found for case in cases], list(notes), given.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, compare, rounds=2, add=OWN)

@@ -17,8 +17,9 @@ dense locus of Enformer in fp32 comes last; its `ratio` is per variant, to the p
 
 from __future__ import annotations
 
-from bench.report import Case, show
-from bench.sides import Codes, Given, Sides, letters, options, sides, substituted
+from bench.command import run
+from bench.report import Case
+from bench.sides import Codes, Given, Sides, letters, sides, substituted
 
 WINDOWS = ("isolated", "neighbours", "dense")
 OWN = (
@@ -99,12 +100,5 @@ def _case(both: Sides, locus: Locus, precision: str, window: str) -> Case:
     return case
 
 
-def main() -> None:
-    """Print the table."""
-    given = options(__doc__, add=OWN)
-    found = [compare(given, family) for family in given.families]
-    show([case for cases, _ in found for case in cases], found[-1][1], given.json)
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, compare, add=OWN)

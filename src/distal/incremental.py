@@ -26,7 +26,7 @@ from distal.models import inference
 from distal.models.inference import Change, Job, Tower
 from distal.predictor import Predictor, Reading, readings
 
-GROUP = 24
+GROUP = 16
 """Sequences whose differences go through the network together, REF's pass with them; of Enformer 10 MB each."""
 KEPT_WINDOWS = 8
 """Windows whose bins are remembered: of Enformer 75 MB."""
@@ -84,8 +84,7 @@ class FullForward:
         for codes in sequences:
             predictions = []
             for way in ways:
-                read = way.read(codes)[None]
-                prediction = predictor.by_module(read, way.channels(predictor.tracks, channels))[0]
+                prediction = predictor.by_module(way.read(codes), way.channels(predictor.tracks, channels))
                 predictions.append(way.turned(_wide(prediction)))
             yield predictions
 

@@ -12,11 +12,11 @@ Windows that pass a chromosome's end are padded with N; the region itself must l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from copy import deepcopy
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -30,6 +30,7 @@ from distal import dna
 from distal.coords import Interval, Window
 from distal.errors import InputError
 from distal.models import inference
+from distal.models.letters import alphabet, one_hot
 from distal.tracks import Track, Tracks, TrackTable
 
 if TYPE_CHECKING:
@@ -37,17 +38,6 @@ if TYPE_CHECKING:
     from distal.models.zoo import Spec
 
 Precision = Literal["fp32", "bf16"]
-
-
-def alphabet(device: torch.device, n: float = 0.0) -> Tensor:
-    """One-hot rows of A, C, G, T, N on a device, float32 [5, 4]; `n` is the value of all four channels at an N."""
-    return torch.from_numpy(dna.one_hot(np.arange(5, dtype=np.uint8), n=n)).to(device)
-
-
-def one_hot(codes: dna.Codes, alphabet: Tensor) -> Tensor:
-    """Codes uint8 [n, L] to float32 [n, L, 4] on the device of `alphabet`; only the codes travel there."""
-    indices = torch.from_numpy(np.array(codes)).to(alphabet.device).flatten().int()
-    return alphabet.index_select(0, indices).view(*codes.shape, 4)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,33 +111,28 @@ class Predictor:
         `channels` None means all. At most `batch_size` windows run at once, on a CPU one, so that a prediction doesn't
         depend on its neighbours there.
         """
-        return self._by_batches(codes, channels, partial(self.network, head=self.head), self._together)
+        self._check(codes)
+        chosen = self.chosen(channels)
+        together = 1 if self.device.type == "cpu" else self.batch_size
+        values = torch.empty(len(codes), self.window.bins, len(chosen), dtype=self._dtype, device=self.device)
+        for start in range(0, len(codes), together):
+            values[start : start + together] = self.network(codes[start : start + together], chosen, self.head)
+        return values
 
     @torch.inference_mode()
     def by_module(self, codes: dna.Codes, channels: NDArray[np.int64] | None = None) -> Tensor:
-        """What `tensor` gives, by the module that was trained: slower, for comparison."""
+        """One sequence, uint8 [input_bp], to [bins, channels], by the module that was trained.
 
-        def forward(some: dna.Codes, chosen: Tensor) -> Tensor:
-            with self._arithmetic():
-                values: Tensor = self.module(one_hot(some, self._alphabet), self.head)
-            return values.index_select(2, chosen).to(self._dtype)
+        Within rounding what `tensor` gives; slower, for comparison.
+        """
+        self._check(codes[None])
+        with self._arithmetic():
+            values: Tensor = self.module(one_hot(codes[None], self._alphabet), self.head)[0]
+        return values.index_select(1, self.chosen(channels)).to(self._dtype)
 
-        return self._by_batches(codes, channels, forward, self.batch_size)
-
-    def _by_batches(
-        self,
-        codes: dna.Codes,
-        channels: NDArray[np.int64] | None,
-        forward: Callable[[dna.Codes, Tensor], Tensor],
-        together: int,
-    ) -> Tensor:
+    def _check(self, codes: dna.Codes) -> None:
         if codes.ndim != 2 or codes.shape[1] != self.window.input_bp:
             raise ValueError(f"codes must be [n, {self.window.input_bp}], not {list(codes.shape)}")
-        chosen = self.chosen(channels)
-        values = torch.empty(len(codes), self.window.bins, len(chosen), dtype=self._dtype, device=self.device)
-        for start in range(0, len(codes), together):
-            values[start : start + together] = forward(codes[start : start + together], chosen)
-        return values
 
     def chosen(self, channels: NDArray[np.int64] | None) -> Tensor:
         """Channels of the head as indices on the device, all of them for None."""
@@ -161,16 +146,12 @@ class Predictor:
         return inference.network(self.module, self.n, plain)
 
     @property
-    def _together(self) -> int:
-        return 1 if self.device.type == "cpu" else self.batch_size
-
-    @property
     def _dtype(self) -> torch.dtype:
         return next(self.module.parameters()).dtype
 
     @cached_property
     def _alphabet(self) -> Tensor:
-        return alphabet(self.device, self.n).to(self._dtype)
+        return alphabet(self.n).to(self.device, self._dtype)
 
     def _arithmetic(self) -> AbstractContextManager[object]:
         """fp32 means fp32 (cuDNN would otherwise round convolutions to TF32); bf16 lowers matrix products only."""

@@ -56,8 +56,8 @@ def deletion_oracle(predictor: Predictor, genome: Genome, result: Ism, position:
     for way in ways:
         by_base = []
         for sequence in (text[:-1], text[1:], text[:place] + text[place + 1 :]):
-            letters = way.read(dna.encode(sequence))[None]
-            values = way.turned(predictor.by_module(letters, way.channels(predictor.tracks, channels)))[0].double()
+            letters = way.read(dna.encode(sequence))
+            values = way.turned(predictor.by_module(letters, way.channels(predictor.tracks, channels))).double()
             by_base.append(np.repeat(values.numpy() / window.bin_bp, window.bin_bp, axis=0))
         # In a sequence moved to the right base 10 lies where base 9 was; on the other strand that is to the left.
         at = place + (-way.shift if way.reverse else way.shift)

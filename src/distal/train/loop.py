@@ -24,7 +24,7 @@ from distal.data.part import Part
 from distal.models import zoo
 from distal.models.adapters import merged_state
 from distal.models.layers import freeze_statistics
-from distal.predictor import alphabet, one_hot
+from distal.models.letters import alphabet, one_hot
 from distal.tracks import TrackTable
 from distal.train import guard, optimizer, schedule
 from distal.train.board import Board
@@ -130,7 +130,7 @@ def _backward(run: Run, number: int, parts: Iterable[Batch]) -> tuple[str, float
 
 def _loss(run: Run, part: Batch) -> Tensor:
     with _arithmetic(run):
-        predictions = run.spread(one_hot(part.codes, alphabet(run.device)), part.head)
+        predictions = run.spread(one_hot(part.codes, alphabet().to(run.device)), part.head)
     targets = torch.from_numpy(part.targets).to(run.device)
     return loss(run.config.loss)(predictions, targets)
 

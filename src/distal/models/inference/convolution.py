@@ -22,6 +22,7 @@ from distal.models.inference.arithmetic import Arithmetic
 from distal.models.inference.minimal import FiveTaps
 from distal.models.inference.scratch import Scratch
 from distal.models.layers import GELUS
+from distal.models.letters import one_hot
 
 TILE_BP = 1 << 15
 """Letters of a window that go through the convolutions together on a CPU: 100 MB for a signal of 768 channels."""
@@ -284,8 +285,7 @@ class Tower:
 
     def _run(self, codes: Codes, plan: Plan) -> Tensor:
         """Letters [N, last − first] of one plan's shape to features [N, bins, sum of widths]."""
-        letters = torch.from_numpy(codes).to(self._alphabet.device).flatten().int()
-        x = self._alphabet.index_select(0, letters).view(*codes.shape, -1)
+        x = one_hot(codes, self._alphabet)
         features = []
         positions = self.bin_bp
         for block, (before, behind), skipped in zip(self._blocks, plan.padding, plan.skipped, strict=True):

@@ -14,12 +14,10 @@ from copy import deepcopy
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from distal import dna
 from distal.dna import Codes
 from distal.models import borzoi, enformer
 from distal.models.basenji2 import Basenji2, DilatedResidual
@@ -34,6 +32,7 @@ from distal.models.inference.convolution import Convolution, Job, Maximum, Point
 from distal.models.inference.pointwise import Affine, Chain, Gelu, Linear, Map, Select, Softplus
 from distal.models.inference.scratch import Scratch
 from distal.models.layers import Residual, SoftmaxPool, TransformerBlock, crop
+from distal.models.letters import alphabet
 
 _Kind = TypeVar("_Kind", bound=nn.Module)
 _WHOLE = 16  # channels; rows of a matrix product then begin where a processor reads them at once
@@ -136,7 +135,7 @@ class EnformerNetwork(_Transforming):
             branch, shift = _residual(residual, plain)
             blocks.append(convolution.Block(gelu, weights, branch, _pooling(pool, plain)))
         self._shift = shift
-        self.tower = Tower(blocks, _alphabet(shift, n), config.input_bp)
+        self.tower = Tower(blocks, alphabet(n).to(shift), config.input_bp)
         bins = self.tower.bins
         left = (bins - config.bins) // 2
         features = enformer.position_features(bins, config.position_features).to(shift)
@@ -175,7 +174,7 @@ class BorzoiNetwork(_Transforming):
             weights = Convolution.of(block.conv.weight * gelu.gain, block.conv.bias, plain)
             kept = i >= len(config.tower) - config.upsamplings
             blocks.append(convolution.Block(gelu, weights, pool=Maximum(), kept=kept))
-        self.tower = Tower(blocks, _alphabet(module.stem.weight, n), config.input_bp)
+        self.tower = Tower(blocks, alphabet(n).to(module.stem.weight), config.input_bp)
         features = borzoi.position_features(self.tower.bins, config.position_features).to(module.stem.weight)
         rows = slice(0, self.tower.bins)
         scratch = Scratch()
@@ -260,7 +259,7 @@ class Basenji2Network(Network):
             weight, bias = _widened(*_folded(part), inputs, outputs)
             blocks.append(convolution.Block(gelu, Convolution.of(weight * gelu.gain, bias, plain), pool=Maximum()))
             inputs = outputs
-        self.tower = Tower(blocks, _alphabet(module.stem.conv.weight, n), config.input_bp)
+        self.tower = Tower(blocks, alphabet(n).to(module.stem.conv.weight), config.input_bp)
         self._layers = [_DilatedLayer(layer, kind, plain, carried) for layer in _all(DilatedResidual, module.dilated)]
         self._left, self._bins = (self.tower.bins - config.bins) // 2, config.bins
         self._final = Gelu(kind), _linear(module.final, plain, plain), Gelu(kind)
@@ -346,11 +345,6 @@ def _all(kind: type[_Kind], modules: Iterable[nn.Module]) -> list[_Kind]:
     found = [module for module in modules if isinstance(module, kind)]
     assert len(found) == len(list(modules))
     return found
-
-
-def _alphabet(like: Tensor, n: float) -> Tensor:
-    """One-hot rows of A, C, G, T, N: [5, 4]."""
-    return torch.from_numpy(dna.one_hot(np.arange(5, dtype=np.uint8), n=n)).to(like)
 
 
 def _plain_gelu(kind: str, channels: int, like: Tensor) -> convolution.Gelu:
