@@ -61,6 +61,7 @@ VERBS = {
     "data info": "What a data set holds, and which tracks look broken.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
     "eval tracks": "Correlation of predicted with measured tracks on held-out windows.",
+    "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
 }
 """Every verb and its line in `distal --help`, in that order; `a b` is function `b` of `cli/a.py`."""
@@ -75,8 +76,9 @@ _FUNCTIONS = {
     "models list": "list_models",
     "models import": "import_weights",
     "data import-tfrecords": "import_tfrecords",
+    "eval long-range": "long_range",
 }
-_RESUMABLE = ("score", "train", "models", "data")
+_RESUMABLE = ("score", "train", "models", "data", "eval")
 
 
 class _Page:

@@ -4,6 +4,7 @@ Every function returns a matplotlib `Figure` (or draws on the axes that it is gi
 pyplot, no rcParams left changed, any thread, no display needed.
 """
 
+from distal.plots.distances import by_distance
 from distal.plots.logos import WRAP_BP, Effects, logo, mutagenesis
 from distal.plots.scatters import scatter
 from distal.plots.signals import Genes, alleles, tracks
@@ -16,6 +17,7 @@ __all__ = [
     "Effects",
     "Genes",
     "alleles",
+    "by_distance",
     "logo",
     "mutagenesis",
     "save",
