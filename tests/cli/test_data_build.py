@@ -51,7 +51,12 @@ def test_build(folder: Path, call: Call) -> None:
     assert {file["name"]: file["sha256"] for file in manifest["inputs"]} == {
         name: digest(folder / name) for name in names
     }
-    assert manifest["recipe"] == {"name": "basenji2", "interpolate": False, "blacklist": True}
+    assert manifest["recipe"] == {
+        "name": "basenji2",
+        "interpolate": False,
+        "blacklist": True,
+        "unmappable_quantile": None,
+    }
     assert "data build --fasta" in manifest["command"]
 
 

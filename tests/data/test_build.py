@@ -270,6 +270,24 @@ def test_chromosomes_go_by_any_of_their_names(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values(store, "train")[0, :, 0], np.full(16, 64))
 
 
+def test_unmappable_bins(tmp_path: Path) -> None:
+    # one of 16 bins is high; of the others the quantile 0.25 is 64. The region covers the high one, and 6 of 64 bases
+    order = ordered(tmp_path)
+    signal = [np.full(1, height, np.float32) for height in (1, 5, 1)]
+    places = (Interval("chr1", 0, 640), Interval("chr1", 640, 768), Interval("chr1", 768, 4096))
+    records = [(place, one, place.width) for place, one in zip(places, signal, strict=True)]
+    bigwig.write(tmp_path / "x.bw", {"chr1": 4096}, records)
+    (tmp_path / "lost.bed").write_text("chr1\t640\t710\n")
+    with_regions = replace(order, unmappable=tmp_path / "lost.bed")
+    found = values(made(with_regions, tmp_path / "set").store, "train")[0, :, 0]
+    np.testing.assert_array_equal(found, [64, 64, 64, 320, *[64] * 12])
+    assert values(made(order, tmp_path / "plain").store, "train")[0, 2, 0] == 320
+    median = replace(with_regions, unmappable_quantile=1.0)
+    assert values(made(median, tmp_path / "top").store, "train")[0, 2, 0] == 320
+    with pytest.raises(InputError, match=r"1\.5 is no quantile"):
+        made(replace(order, unmappable_quantile=1.5), tmp_path / "none")
+
+
 def test_files_that_are_no_bigwigs_in_one_data_set(tmp_path: Path) -> None:
     # bin 0 begins at base 512; 513 and 575 counted from 1 are its first and its last but one base
     (tmp_path / "tss.tsv").write_text("chrom\tpos\tstrand\tcount\n1\t513\t+\t2\n1\t575\t+\t3\n1\t577\t-\t7\n")

@@ -128,6 +128,13 @@ def test_unknown_names() -> None:
         assert known == ("sum_sqrt" in recipe.stats)
 
 
+def test_unmappable_bins_are_cut_at_a_quantile() -> None:
+    # of 0 .. 8, the quarter is 2; a bin that is touched by less than a tenth keeps its value, so does a low one
+    lost = np.array([1, 0, 0, 0.5, 0.1, 0.09, 0, 0, 1])
+    found = targets.capped(np.arange(9.0), lost, 0.25)
+    np.testing.assert_array_equal(found, [0, 1, 2, 2, 2, 5, 6, 7, 2])
+
+
 BASES = arrays.arrays(np.float64, 40, elements=st.one_of(st.just(NAN), st.floats(0, 1e5, width=32)))
 
 

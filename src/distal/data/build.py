@@ -22,9 +22,9 @@ import numpy as np
 from distal.coords import Interval, Window, spellings
 from distal.data import coverage, targets
 from distal.data.coverage import InPlace, Prepared, Signal, Source
-from distal.data.steps import Steps
+from distal.data.steps import Bases, Steps
 from distal.data.store import Piece, Store, Writer
-from distal.data.targets import Half, Mask, Measured
+from distal.data.targets import Half, Measured
 from distal.engine import Engine
 from distal.errors import InputError
 from distal.files import contested
@@ -49,6 +49,10 @@ class Signals:
     """Whether gaps are filled linearly before the recipe sees them."""
     black: Mapping[str, Steps]
     """Chromosome -> 1 where it is blacklisted, else 0."""
+    unmappable: Mapping[str, Steps]
+    """Chromosome -> 1 where reads cannot be mapped to, else 0."""
+    unmappable_quantile: float
+    """Of all bins of a window: unmappable ones are cut there."""
 
 
 @dataclass(frozen=True)
@@ -196,16 +200,20 @@ def targets_of(job: Job, track: int, signal: Signal, window: Interval) -> Half:
     """Targets of one track over one window, float16 [bins], before the ceiling that only all windows know."""
     bases = signal.bases(window)
     bases = targets.interpolated(bases) if job.signals.interpolate else bases
-    measured = Measured(bases, _black(job, window), job.writer.plan.table.rows[track], job.window)
+    plan = job.writer.plan
+    measured = Measured(bases, _inside(job.signals.black, window) > 0, plan.table.rows[track], job.window)
     try:
-        return targets.half(targets.recipe(job.signals.recipe).bins(measured))
+        bins = targets.recipe(job.signals.recipe).bins(measured)
     except InputError as error:
         raise InputError(f"track {measured.track.name} at {window!r}: {error}") from None
+    lost = _inside(job.signals.unmappable, job.window.output_of(window)).reshape(plan.bins, plan.bin_bp).mean(axis=1)
+    return targets.half(targets.capped(bins, lost, job.signals.unmappable_quantile))
 
 
-def _black(job: Job, window: Interval) -> Mask:
-    steps = job.signals.black.get(window.chrom)
-    return np.zeros(window.width, bool) if steps is None else steps.bases(window.start, window.end) > 0
+def _inside(regions: Mapping[str, Steps], place: Interval) -> Bases:
+    """1 for each base of `place` that is in the regions, else 0."""
+    steps = regions.get(place.chrom)
+    return np.zeros(place.width) if steps is None else steps.bases(place.start, place.end)
 
 
 def _limits(job: Job, engine: Engine) -> Half:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from distal.coords import Interval, Window, spellings
 from distal.data import coverage, store, targets
@@ -38,6 +39,20 @@ class Order:
     recipe: str = "basenji"
     interpolate: bool = False
     blacklist: Path | None = None
+    unmappable: Path | None = None
+    unmappable_quantile: float = 0.25
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that are named, but for the tracks'."""
+        return [path for path in (self.fasta, self.table, self.splits, self.blacklist, self.unmappable) if path]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """How signal becomes targets, in what JSON can hold."""
+        facts = {"name": self.recipe, "interpolate": self.interpolate, "blacklist": self.blacklist is not None}
+        quantile = None if self.unmappable is None else self.unmappable_quantile
+        return {**facts, "unmappable_quantile": quantile}
 
 
 def begin(order: Order, out: Path, engine: Engine, report: Report = lambda done: None, command: str = "") -> Job:
@@ -49,16 +64,17 @@ def begin(order: Order, out: Path, engine: Engine, report: Report = lambda done:
     genome, table = Genome(order.fasta), read_targets(order.table)
     sources = _sources(table, order)
     windows = read_windows(order.splits, order.window, genome)
-    black = {} if order.blacklist is None else _blacklist(order.blacklist, windows)
-    facts = {"name": order.recipe, "interpolate": order.interpolate, "blacklist": order.blacklist is not None}
-    paths = [order.fasta, order.table, order.splits, *filter(None, [order.blacklist]), *(each.path for each in sources)]
-    inputs = _inputs(list(dict.fromkeys(paths)), engine, report)
+    black, lost = _regions(order.blacklist, windows, BLACK_FLANK_BP), _regions(order.unmappable, windows, 0)
+    signals = Signals(sources, order.recipe, order.interpolate, black, lost, order.unmappable_quantile)
+    inputs = _inputs(list(dict.fromkeys([*order.files, *(each.path for each in sources)])), engine, report)
     sizes = (order.window.input_bp, order.window.bin_bp, order.window.bins)
-    plan = Plan(*sizes, windows, table, facts, inputs, command)
-    return Job(store.create(out, plan), genome, Signals(sources, order.recipe, order.interpolate, black))
+    plan = Plan(*sizes, windows, table, order.facts, inputs, command)
+    return Job(store.create(out, plan), genome, signals)
 
 
 def _sources(table: TrackTable, order: Order) -> tuple[coverage.Source, ...]:
+    if not 0 <= order.unmappable_quantile <= 1:
+        raise InputError(f"{order.unmappable_quantile} is no quantile; give a number from 0 to 1")
     recipe = targets.recipe(order.recipe)
     for track in table:
         recipe.check(track)
@@ -94,13 +110,10 @@ def _window(row: bed.BedRow, window: Window, genome: Genome, path: Path) -> Inte
     return place
 
 
-def _blacklist(path: Path, windows: Mapping[str, Sequence[Interval]]) -> dict[str, Steps]:
-    """Chromosome -> 1 within `BLACK_FLANK_BP` of a region of the BED file, else 0; by the windows' names."""
-    grown = (
-        replace(row.interval, start=row.interval.start - BLACK_FLANK_BP, end=row.interval.end + BLACK_FLANK_BP)
-        for row in bed.read(path)
-    )
-    edges = Regions.of(grown).edges
+def _regions(path: Path | None, windows: Mapping[str, Sequence[Interval]], flank_bp: int) -> dict[str, Steps]:
+    """Chromosome, by the windows' names -> 1 within `flank_bp` of a region of a BED file, else 0."""
+    rows = [] if path is None else [row.interval for row in bed.read(path)]
+    edges = Regions.of(replace(row, start=row.start - flank_bp, end=row.end + flank_bp) for row in rows).edges
     chroms = {window.chrom for each in windows.values() for window in each}
     names = {chrom: next((name for name in spellings(chrom) if name in edges), None) for chrom in chroms}
     return {chrom: inside(edges[name]) for chrom, name in names.items() if name is not None}

@@ -27,6 +27,7 @@ Stat = Callable[[Values], Values]
 """The bases of bins, [bins, bin_bp], to a number for each, [bins]."""
 HALF_MAX = float(np.finfo(np.float16).max)
 _FEW_BINS = 8
+_TOUCHED = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +193,15 @@ def interpolated(bases: Values) -> Values:
     places = np.concatenate([[-1], known, [len(bases)]])
     filled: Values = np.interp(np.arange(len(bases)), places, np.concatenate([[0.0], bases[known], [0.0]]))
     return filled
+
+
+def capped(bins: Values, unmappable: Values, quantile: float) -> Values:
+    """Bins with those that reads cannot be mapped to, cut at a quantile of all bins of the window.
+
+    `unmappable` [bins] is the share of each bin's bases; a bin that is touched by less than a tenth is none, as in
+    Basenji (its option --umap_clip).
+    """
+    return np.where(unmappable >= _TOUCHED, np.minimum(bins, np.quantile(bins, quantile)), bins)
 
 
 def half(bins: Values) -> Half:

@@ -19,6 +19,8 @@ def build(
     bins: int = 896,
     recipe: str = "basenji",
     blacklist: Path | None = None,
+    unmappable: Path | None = None,
+    unmappable_quantile: float = 0.25,
     interpolate: bool = False,
     workers: int = 1,
     json: Json = False,
@@ -47,6 +49,10 @@ def build(
         basenji2-hard (hard clip, then scale), basenji (its later form: scale, then clips), borzoi.
     blacklist
         BED file of regions whose signal is not to be believed.
+    unmappable
+        BED file of regions where no read can be placed: bins there are cut at a quantile of their window.
+    unmappable_quantile
+        Which one.
     interpolate
         Fill bases without a value linearly, instead of with the baseline of their window.
     workers
@@ -58,7 +64,9 @@ def build(
     from distal.engine import LocalEngine
 
     engine = LocalEngine(workers, threads=1)
-    order = Order(fasta, targets, splits, Window(input_bp, bin_bp, bins), recipe, interpolate, blacklist)
+    window = Window(input_bp, bin_bp, bins)
+    regions = (blacklist, unmappable, unmappable_quantile)
+    order = Order(fasta, targets, splits, window, recipe, interpolate, *regions)
     with progress("inputs", None, "files") as advance:
         job = begin(order, out, engine, advance, command_line())
     with progress("data build", job.left, "windows") as advance:
