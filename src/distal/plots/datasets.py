@@ -129,7 +129,7 @@ def _ranges(axis: Axes, summary: Summary, remarks: Sequence[Sequence[str]]) -> N
     axis.scatter(places[marked], summary.mean[marked], s=70, facecolor="none", edgecolor=ALT, lw=1.4, zorder=4)
     positive = summary.mean[summary.mean > 0]
     axis.set_yscale("asinh", linear_width=float(positive.min()) if len(positive) else 1.0)
-    axis.set_xlim(-1, len(places))
+    axis.set_xlim(-0.7, len(places) - 0.3)
     if len(places) <= NAMED:
         axis.set_xticks(places, summary.table.names, rotation=60, ha="right", rotation_mode="anchor", fontsize=6.5)
     else:
@@ -153,7 +153,10 @@ def _values(axis: Axes, summary: Summary, index: int) -> None:
         shares = np.arange(len(positive), 0, -1) / len(values)
         label = f"{name}: mean {split.mean[index]:.3g}, {100 * split.zero[index]:.0f} % zero"
         axis.plot(positive, shares, color=colours[name], lw=1.6, label=label, drawstyle="steps-pre")
-    axis.loglog()
+    if any(np.size(line.get_xdata()) for line in axis.lines):
+        axis.loglog()
+    else:
+        axis.set_title("never above 0", loc="left", fontsize=8, fontweight="normal")
     axis.set_xlabel(f"signal of {summary.bin_bp} bp, at least")
     axis.set_ylabel("share of bins")
     axis.legend(frameon=False, fontsize=7, handlelength=1)

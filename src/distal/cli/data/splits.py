@@ -103,6 +103,7 @@ def splits(
     window = Window(input_bp, bin_bp, bins)
     strides = (train_stride_bp or window.output_bp, stride_bp or window.output_bp)
     tiling = making.Tiling(window, own_bp or input_bp, *strides)
+    most_bp = tiling.longest(piece_bp)
     sources = list(_sources(fasta, out=out, within=within, gaps=gaps, blacklist=blacklist, unmappable=unmappable))
     if len(sources) != (1 if net is None else 2):
         raise InputError("give one --fasta, or two of them and the --net that aligns them")
@@ -110,16 +111,14 @@ def splits(
     aligned = None if net is None else homology.Net(net, (sources[0].genome, sources[1].genome))
     together = making.alone if aligned is None else partial(homology.components, fills=aligned, long_bp=long_bp)
     grounds = [making.Ground.of(source.genome.sizes, source.taken(), tiling.own_bp) for source in sources]
-    for path in out:
-        if not path.parent.is_dir():
-            raise InputError(f"{path.parent} is not a folder; make it first")
-    division = making.divide(grounds, tiling.longest(piece_bp), plan, seed, together)
+    division = making.divide(grounds, most_bp, plan, seed, together)
     made = []
     for i, (source, ground) in enumerate(zip(sources, grounds, strict=True)):
         laid = making.place(division.of(i), ground.sizes, tiling, seed)
         kept = making.mappable(laid, window, source.bed(source.unmappable), most_unmappable)
         made.append(_Made(source.genome.path.name, ground, tiling, laid, kept))
-        made[-1].check()
+    for each in made:
+        each.check()
     for source, each in zip(sources, made, strict=True):
         making.write(source.out, each.windows)
     emit(_report(made, division, aligned), json)
@@ -177,6 +176,8 @@ def _sources(fasta: Sequence[Path], **given: Sequence[Any] | None) -> Iterator[_
             raise InputError(f"--{name} is given {len(values)} times and --fasta {len(fasta)}: it must be one each")
     for i, path in enumerate(fasta):
         mine: dict[str, Any] = {name: values[i] if values else None for name, values in given.items()}
+        if not mine["out"].parent.is_dir():
+            raise InputError(f"{mine['out'].parent} is not a folder; make it first")
         yield _Source(Genome(path), **mine)
 
 
