@@ -18,6 +18,8 @@ from distal.models.basenji2 import Basenji2Config
 from distal.models.enformer import BIN_BP, EnformerConfig
 
 Config = EnformerConfig | Basenji2Config
+FIVE_TAPS, FIVE_TAPS_GPU = 3.5, 5.0
+"""Products of an output of five taps in `distal.models.inference`."""
 
 
 def product(positions: float, inputs: float, outputs: float, kernel: float = 1) -> float:
@@ -47,18 +49,18 @@ def plain(config: Config) -> Count:
     bases, bins = config.input_bp, config.input_bp // BIN_BP
     if isinstance(config, Basenji2Config):
         return Count(
-            _convolutions(config, bases, published=True),
+            _convolutions(config, bases, 5, pooled_once=False),
             _dilated(config, [bins] * config.dilated_layers),
             _heads(config),
         )
     layers = config.layers * (_layer(config, bins, bins, 1, 2 * bins - 1) + _distances(config, bins))
-    return Count(_convolutions(config, bases, published=True), layers, _heads(config))
+    return Count(_convolutions(config, bases, 5, pooled_once=False), layers, _heads(config))
 
 
-def remaining(config: Config) -> Count:
-    """One pass of which nothing is computed that nobody reads."""
+def remaining(config: Config, gpu: bool = False) -> Count:
+    """One pass of which nothing is computed that nobody reads; on a GPU each tap of a convolution is multiplied."""
     bases, bins = config.input_bp, config.input_bp // BIN_BP
-    local = _convolutions(config, bases)
+    local = _convolutions(config, bases, FIVE_TAPS_GPU if gpu else FIVE_TAPS)
     if isinstance(config, Basenji2Config):
         return Count(local, _dilated(config, _read(config)), _heads(config))
     last = _layer(config, bins, config.bins, 1, bins)
@@ -102,12 +104,12 @@ def _tower(config: Config) -> Iterator[tuple[int, int, int]]:
         yield inputs, outputs, 5
 
 
-def _convolutions(config: Config, bases: float, published: bool = False) -> float:
-    """The local stage over `bases`; `published`: every tap at every position."""
+def _convolutions(config: Config, bases: float, five: float, pooled_once: bool = True) -> float:
+    """The local stage over `bases`, of which five taps cost `five` products an output."""
     total = 0.0
     for inputs, outputs, kernel in _tower(config):
-        taps = 3.5 if kernel == 5 and not published else kernel
-        total += product(bases, inputs, outputs, taps) + _pointwise(config, bases, outputs, not published)
+        taps = five if kernel == 5 else kernel
+        total += product(bases, inputs, outputs, taps) + _pointwise(config, bases, outputs, pooled_once)
         bases /= 2
     return total
 
@@ -194,7 +196,7 @@ DENSITY = 8
 def hours(config: Config, gpu: Gpu, variants: int = 1_000_000) -> dict[str, float]:
     """Estimated hours for `variants` on one GPU: every one alone, `DENSITY` to a reference, the same in bf16."""
     fp32, bf16 = gpu.fp32 * 1e12 * FP32_FRACTION, gpu.bf16 * 1e12 * BF16_FRACTION
-    ref, delta = remaining(config).total, difference(config).total
+    ref, delta = remaining(config, gpu=True).total, difference(config).total
     return {
         "plain": variants * 2 * plain(config).total / fp32 / 3600,
         "isolated": variants * (ref + delta) / fp32 / 3600,
