@@ -49,8 +49,6 @@ def gradients(data: str, configs: dict[str, dict[str, Any]], save: str, grouped:
     from distal.train.distributed import joined, whole
     from distal.train.run import start
 
-    if grouped:
-        distributed.init_process_group("gloo")
     with joined("cpu") as (world, _):
         for name, values in configs.items():
             trained = start(Config.model_validate(values), Path(data), world)
@@ -62,8 +60,6 @@ def gradients(data: str, configs: dict[str, dict[str, Any]], save: str, grouped:
             if world.first:
                 arrays = {key: tensor.detach().numpy() for key, tensor in found.items()}
                 np.savez(Path(save) / f"{name}.npz", **arrays, loss=line["loss"], norm=line["norm"])
-    if grouped:
-        distributed.destroy_process_group()
 
 
 def normalise(save: str) -> None:
@@ -119,5 +115,9 @@ def fit(data: str, config: dict[str, Any], killed_at: int = 0) -> None:
 
 
 if __name__ == "__main__":
+    from torch import distributed
+
+    distributed.init_process_group("gloo")  # one for all actions: a second on the same port may meet the first
     for action, given in json.loads(sys.argv[1]):
         {"gradients": gradients, "normalise": normalise, "fit": fit}[action](**given)
+    distributed.destroy_process_group()

@@ -81,7 +81,7 @@ def test_two_processes_find_the_gradient_of_one(folder: Path, name: str) -> None
     assert apart(one, two, "gradient") < 1e-6
     assert two["loss"] == pytest.approx(one["loss"], rel=1e-6)
     assert two["norm"] == pytest.approx(one["norm"], rel=1e-6)
-    assert apart(one, two, "weight") < 1e-5  # Adam divides what is nearly zero by itself
+    assert apart(one, two, "weight") < 1e-4  # Adam divides what is nearly zero by itself
 
 
 @pytest.mark.parametrize("name", SHARED_NORM)

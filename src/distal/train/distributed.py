@@ -69,7 +69,10 @@ def here() -> World:
 
 @contextmanager
 def joined(device: str) -> Iterator[tuple[World, str]]:
-    """The processes of a run, ready to talk, and the name of this one's device: one GPU each, or the CPU."""
+    """The processes of a run, ready to talk, and the name of this one's device: one GPU each, or the CPU.
+
+    A process group that is there already is used, and left.
+    """
     world = here()
     if world.size == 1:
         yield world, device
@@ -78,6 +81,9 @@ def joined(device: str) -> Iterator[tuple[World, str]]:
     if gpus:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
+    if distributed.is_initialized():
+        yield world, device
+        return
     distributed.init_process_group("nccl" if gpus else "gloo")
     try:
         yield world, device
