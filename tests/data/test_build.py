@@ -304,3 +304,38 @@ def test_files_that_are_no_bigwigs_in_one_data_set(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values(built.store, "train")[0, :3], [[5, 0, 0], [0, 7, 1], [0, 0, 0]])
     assert not values(built.store, "test").any()
     assert built.absent == {"plus": ["chr2"], "minus": ["chr2"], "p": ["chr2"]}
+
+
+def test_a_peak_beyond_the_quantile_of_its_track_is_cut_in_later_recipes(tmp_path: Path) -> None:
+    # one base of 40,960 is 1000, all others 0: the quantile lies 40,959e-7 of the way down from the highest value
+    (tmp_path / "genome.fa").write_text(f">chr1\n{'A' * 40_960}\n")
+    bigwig.write(tmp_path / "x.bw", {"chr1": 40_960}, [(Interval("chr1", 77, 78), np.full(1, 1000, np.float32), 1)])
+    (tmp_path / "windows.bed").write_text("chr1\t0\t40960\ttrain\n")
+    write_targets(TrackTable((Track(0, "x", file="x.bw"),)), tmp_path / "targets.txt")
+    files = (tmp_path / "genome.fa", tmp_path / "targets.txt", tmp_path / "windows.bed")
+    for recipe, highest in (("basenji", np.float16(1000 * (1 - 40_959e-7))), ("basenji2", 1000), ("borzoi", 1000)):
+        stored = values(made(Order(*files, Window(40_960, 1, 40_960), recipe), tmp_path / recipe).store, "train")
+        assert stored[0, 77, 0] == highest
+        assert np.count_nonzero(stored) == 1
+
+
+def test_many_windows_keep_their_order(tmp_path: Path) -> None:
+    # more windows than a worker measures at once and than a piece holds; the signal is the number of the 8-bp stretch
+    random = np.random.default_rng(4)
+    (tmp_path / "genome.fa").write_text(f">chr1\n{''.join(random.choice(list('ACGT'), 4096))}\n")
+    bigwig.write(tmp_path / "x.bw", {"chr1": 4096}, [(Interval("chr1", 0, 4096), np.arange(512, dtype=np.float32), 8)])
+    starts = {split: 8 * random.integers(0, 512 - 8, n) for split, n in (("train", 1100), ("valid", 33))}
+    lines = [f"chr1\t{start}\t{start + 64}\t{split}\n" for split in starts for start in starts[split]]
+    (tmp_path / "windows.bed").write_text("".join(lines))
+    write_targets(TrackTable((Track(0, "x", file="x.bw", sum_stat="mean"),)), tmp_path / "targets.txt")
+    files = (tmp_path / "genome.fa", tmp_path / "targets.txt", tmp_path / "windows.bed")
+    job = begin(Order(*files, Window(64, 8, 4)), tmp_path / "set", HERE)
+    assert [rows.last - rows.first for rows in job.stretches] == [512, 512, 76, 33]
+    store = build(job, HERE).store
+    for split, first in starts.items():
+        expected = (first[:, None] // 8 + 2 + np.arange(4)).astype(np.float16)
+        np.testing.assert_array_equal(values(store, split)[:, :, 0], expected)
+        genome = Genome(tmp_path / "genome.fa")
+        for row in (0, len(first) // 2, len(first) - 1):
+            place = Interval("chr1", int(first[row]), int(first[row]) + 64)
+            np.testing.assert_array_equal(store.codes(split, row), genome.codes(place))
