@@ -11,7 +11,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
-from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -100,19 +99,25 @@ class _Transforming(Network):
     _blocks: list[attention.Block]
     _step: int
 
-    def _transformed(self, x: Tensor, changes: Sequence[Change]) -> tuple[Tensor, list[Tensor]]:
-        """[N, T, C] and changes to [N, rows, C] and these changes, some at a time, [n, rows, C]."""
+    def _transformed(self, x: Tensor, changes: Sequence[Change]) -> tuple[Tensor, Tensor]:
+        """[N, T, C] and changes of it to [N, rows, C] and these changes, [n, rows, C]."""
+        deltas = x.new_empty(len(changes), *x.shape[1:])  # one piece of memory, written over by block after block
         if not self._blocks:
-            return x, [change.within(x.shape[1])[None] for change in changes]
+            for delta, change in zip(deltas, changes, strict=True):
+                delta.copy_(change.within(x.shape[1]))
+            return x, deltas
         first, *others = self._blocks
         x, state = first(x, followed=bool(changes))
-        few = (first.difference_of_few(state, change.first, change.values[None]) for change in changes if state)
-        deltas = [torch.cat(some) for some in _batched(few, self._step)]
+        if state is not None:
+            for delta, change in zip(deltas, changes, strict=True):
+                delta[: x.shape[1]] = first.difference_of_few(state, change.first, change.values[None])[0]
+        deltas = deltas[:, : x.shape[1]]
         for block in others:
             x, state = block(x, followed=bool(changes))
             if state is not None:
-                for i, delta in enumerate(deltas):  # in place, so that only one is in memory twice
-                    deltas[i] = block.difference(state, delta)
+                for some in torch.split(deltas, self._step):
+                    some[:, : x.shape[1]] = block.difference(state, some)
+            deltas = deltas[:, : x.shape[1]]
         return x, deltas
 
 
@@ -154,10 +159,10 @@ class EnformerNetwork(_Transforming):
         """See `Network.outputs`."""
         x, deltas = self._transformed(x + self._shift, changes)
         if not self._blocks:
-            x, deltas = x[:, self._crop], [delta[:, self._crop] for delta in deltas]
+            x, deltas = x[:, self._crop], deltas[:, self._crop]
         chain = Chain(*self._final, *self._head(head, channels))
         y, given = chain(x)
-        return Outputs(y, (Change(0, chain.difference(given, each[None])[0]) for delta in deltas for each in delta))
+        return Outputs(y, (Change(0, chain.difference(given, delta[None])[0]) for delta in deltas))
 
 
 class BorzoiNetwork(_Transforming):
@@ -207,8 +212,8 @@ class BorzoiNetwork(_Transforming):
                 delta = step.difference(state, delta, skip)
             return Change(0, chain.difference(given, crop(delta, self._bins))[0])
 
-        every = (delta[None] for group in deltas for delta in group)
-        return Outputs(y, (followed(*each) for each in zip(changes, parts, every, strict=True)))
+        every = zip(changes, parts, torch.split(deltas, 1), strict=True)
+        return Outputs(y, (followed(*each) for each in every))
 
 
 class _UnetStep:
@@ -332,12 +337,6 @@ def network(module: nn.Module, n: float = 0.0, plain: Arithmetic = EXACT, carrie
     if isinstance(module, Borzoi):
         return BorzoiNetwork(module, n, plain, carried)
     raise TypeError(f"{type(module).__name__} is none of Enformer, Basenji2, Borzoi")
-
-
-def _batched(items: Iterable[Tensor], size: int) -> Iterator[list[Tensor]]:
-    stream = iter(items)
-    while some := list(islice(stream, size)):
-        yield some
 
 
 def _all(kind: type[_Kind], modules: Iterable[nn.Module]) -> list[_Kind]:
