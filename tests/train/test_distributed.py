@@ -86,7 +86,7 @@ def test_two_processes_find_the_gradient_of_one(folder: Path, name: str) -> None
 
 @pytest.mark.parametrize("name", SHARED_NORM)
 def test_shared_batch_norm_is_torchs_up_to_rounding(folder: Path, name: str) -> None:
-    """Deep random networks magnify the last bit of a statistic, which torch sums in float32, several processes don't."""
+    """Deep random networks magnify the last bit of a statistic: torch sums them in float32, we in float64."""
     one, two = read(folder, "plain", name), read(folder, "two", name)
     assert apart(one, two, "gradient") < 2e-5
     assert two["loss"] == pytest.approx(one["loss"], rel=1e-5)
