@@ -18,8 +18,8 @@ from distal.models.basenji2 import Basenji2Config
 from distal.models.enformer import BIN_BP, EnformerConfig
 
 Config = EnformerConfig | Basenji2Config
-FIVE_TAPS, FIVE_TAPS_GPU = 3.5, 5.0
-"""Products of an output of five taps in `distal.models.inference`."""
+FIVE_TAPS = 3.5
+"""Products of an output of five taps in `distal.models.inference` on a CPU."""
 
 
 def product(positions: float, inputs: float, outputs: float, kernel: float = 1) -> float:
@@ -57,10 +57,10 @@ def plain(config: Config) -> Count:
     return Count(_convolutions(config, bases, 5, pooled_once=False), layers, _heads(config))
 
 
-def remaining(config: Config, gpu: bool = False) -> Count:
-    """One pass of which nothing is computed that nobody reads; on a GPU each tap of a convolution is multiplied."""
+def remaining(config: Config, every_tap: bool = False) -> Count:
+    """One pass of which nothing is computed that nobody reads; in training and on GPUs `every_tap` is multiplied."""
     bases, bins = config.input_bp, config.input_bp // BIN_BP
-    local = _convolutions(config, bases, FIVE_TAPS_GPU if gpu else FIVE_TAPS)
+    local = _convolutions(config, bases, 5.0 if every_tap else FIVE_TAPS)
     if isinstance(config, Basenji2Config):
         return Count(local, _dilated(config, _read(config)), _heads(config))
     last = _layer(config, bins, config.bins, 1, bins)
@@ -87,10 +87,11 @@ def neighbour(config: Config) -> float:
 
 
 def counts(config: Config) -> dict[str, float]:
-    """The numbers that comparisons need: of a pass, of a difference from a known reference, of a neighbour's SNV."""
+    """The numbers that comparisons need: of a pass, plain and trained, of a difference, of a neighbour's SNV."""
     return {
         "plain": plain(config).total,
         "remaining": remaining(config).total,
+        "trained": remaining(config, every_tap=True).total,
         "difference": difference(config).total,
         "neighbour": neighbour(config),
     }
@@ -196,7 +197,7 @@ DENSITY = 8
 def hours(config: Config, gpu: Gpu, variants: int = 1_000_000) -> dict[str, float]:
     """Estimated hours for `variants` on one GPU: every one alone, `DENSITY` to a reference, the same in bf16."""
     fp32, bf16 = gpu.fp32 * 1e12 * FP32_FRACTION, gpu.bf16 * 1e12 * BF16_FRACTION
-    ref, delta = remaining(config, gpu=True).total, difference(config).total
+    ref, delta = remaining(config, every_tap=True).total, difference(config).total
     return {
         "plain": variants * 2 * plain(config).total / fp32 / 3600,
         "isolated": variants * (ref + delta) / fp32 / 3600,
@@ -212,6 +213,7 @@ def main() -> None:
         for what, count in (
             ("one pass, as published", plain(config)),
             ("what remains of it", remaining(config)),
+            ("what remains in training, on GPUs", remaining(config, every_tap=True)),
             ("a substitution, as a difference", difference(config)),
         ):
             stages = " | ".join(f"{x / 1e9:,.1f}" for x in (count.local, count.between, count.heads, count.total))
