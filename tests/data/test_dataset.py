@@ -114,6 +114,15 @@ def test_a_store_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         dataset.load(folder, "test", 128)
 
 
+def test_every_finite_half_becomes_the_same_float() -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    assert len(halves) == 2**16 - 2**11
+    assert dataset.floats(halves).tobytes() == halves.astype(np.float32).tobytes()
+    apart = halves[: len(halves) // 30 * 30].reshape(-1, 3, 10)[:, 1]
+    assert (dataset.floats(apart) == apart.astype(np.float32)).all()
+
+
 def test_several_threads_read_what_one_reads(tmp_path: Path) -> None:
     stored = dataset.load(tiny.stored(tmp_path / "set", train=12), "train", 32)
     with ThreadPoolExecutor(4) as pool:

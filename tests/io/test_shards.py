@@ -61,6 +61,19 @@ def test_what_zarr_writes_with_our_metadata_is_read_here(tmp_path: Path, layout:
     assert all((ours[row] == values(layout)[row]).all() for row in range(layout.rows))
 
 
+def test_rows_packed_in_another_way_are_read(tmp_path: Path) -> None:
+    folder = written(tmp_path, CODES, values(CODES))
+    metadata = json.loads((folder / "zarr.json").read_text())
+    packing = metadata["codecs"][0]["configuration"]["codecs"][1]["configuration"]
+    assert packing["cname"] == "lz4hc"
+    packing.update(cname="zstd", clevel=9)
+    (folder / "zarr.json").write_text(json.dumps(metadata))
+    zarr.open_array(tmp_path, mode="r+")[3:] = 1 + values(CODES)[3:]
+    (folder / "zarr.json").write_text(json.dumps(metadata))
+    ours = Shards(folder, CODES)
+    assert all((ours[row] == values(CODES)[row] + (row >= 3)).all() for row in range(7))
+
+
 def test_the_groups_above_are_zarrs_too(tmp_path: Path) -> None:
     for folder in (tmp_path / "data.zarr", tmp_path / "data.zarr" / "train"):
         shards.group(folder)
