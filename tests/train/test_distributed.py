@@ -64,7 +64,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
 
 
 def read(folder: Path, side: str, name: str) -> Arrays:
-    return dict(np.load(folder / side / f"{name}.npz"))
+    with np.load(folder / side / f"{name}.npz") as arrays:
+        return dict(arrays)
 
 
 def apart(one: Arrays, other: Arrays, kind: str) -> float:
@@ -110,7 +111,7 @@ def test_batch_norm_over_two_processes_is_that_of_the_whole_batch_in_float64(fol
     mean, variance = x.mean((0, 2)).detach(), x.var((0, 2), correction=0).detach()
     y = F.batch_norm(x, None, None, layer.weight, layer.bias, True, 0.0, layer.eps)
     (y * weights).sum().backward()
-    parts = [dict(np.load(folder / f"norm-{rank}.npz")) for rank in (0, 1)]
+    parts = [read(folder, ".", f"norm-{rank}") for rank in (0, 1)]
     found = np.concatenate([part["halves"] for part in parts], axis=1)
     np.testing.assert_allclose(found[0], y.detach().numpy(), rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(found[1], x.grad.numpy(), rtol=1e-11, atol=1e-12)

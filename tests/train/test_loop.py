@@ -250,9 +250,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_where(tmp_path: Path, d
     assert len(facts["examples"]) == 2
     assert facts["examples"][0].keys() == {"source", "index", "bin", "shift", "reverse", "window"}
     assert facts["examples"][0]["window"].startswith("chr1:[")
-    kept, window = np.load(path.with_suffix(".npz")), small.BASENJI2["architecture"]
-    assert kept["codes"].shape == (2, window["input_bp"])
-    assert kept["targets"].shape == (2, window["bins"], 3)
+    window = small.BASENJI2["architecture"]
+    with np.load(path.with_suffix(".npz")) as kept:
+        assert kept["codes"].shape == (2, window["input_bp"])
+        assert kept["targets"].shape == (2, window["bins"], 3)
 
 
 def test_data_that_does_not_fit_is_refused_before_training(tmp_path: Path, data: Path) -> None:
