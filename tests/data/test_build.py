@@ -339,3 +339,9 @@ def test_many_windows_keep_their_order(tmp_path: Path) -> None:
         for row in (0, len(first) // 2, len(first) - 1):
             place = Interval("chr1", int(first[row]), int(first[row]) + 64)
             np.testing.assert_array_equal(store.codes(split, row), genome.codes(place))
+
+
+def test_a_blacklist_of_another_genome_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "black.bed").write_text("chr7\t512\t556\n")
+    with pytest.raises(InputError, match=r"no row of .*black\.bed lies on a sequence of"):
+        made(replace(ordered(tmp_path), blacklist=tmp_path / "black.bed"), tmp_path / "set")

@@ -114,8 +114,11 @@ class Job:
 
     def steps(self, source: Source) -> Path:
         """The folder of what a source was turned into."""
-        texts = list(dict.fromkeys(each.text for each in self.signals.sources))
-        return self.scratch / f"steps-{texts.index(source.text)}"
+        return self.scratch / f"steps-{self._numbers[source.text]}"
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {source.text: i for i, source in enumerate(self.signals.sources)}
 
     def signal(self, track: int) -> Signal:
         """What a track is read from."""
@@ -158,6 +161,10 @@ def _prepare(job: Job, engine: Engine) -> None:
         pass
 
 
+def _preparing(genome: Path, sizes: Mapping[str, int], _: int) -> Callable[[tuple[Source, Path]], None]:
+    return lambda item: coverage.prepare(item[0], genome, sizes, item[1])
+
+
 def _absent(job: Job) -> dict[str, list[str]]:
     """As `Built.absent`. Raises `InputError` where a track's file is of another assembly, or has nothing on any."""
     found: dict[str, list[str]] = {}
@@ -170,10 +177,6 @@ def _absent(job: Job) -> dict[str, list[str]]:
         if missing:
             found[track.name] = missing
     return found
-
-
-def _preparing(genome: Path, sizes: Mapping[str, int], _: int) -> Callable[[tuple[Source, Path]], None]:
-    return lambda item: coverage.prepare(item[0], genome, sizes, item[1])
 
 
 def _measure(job: Job, engine: Engine, report: Report) -> None:

@@ -35,13 +35,14 @@ class Source:
 
     text: str
     path: Path
-    format: str
+    kind: str
+    """Key of `FORMATS`."""
     options: Mapping[str, str]
 
     @property
     def in_place(self) -> bool:
         """Whether any stretch can be read from the file as it is."""
-        return self.format == "bigwig"
+        return FORMATS[self.kind].read is None
 
     def option(self, name: str, *allowed: str) -> str:
         """An option's value, the first of `allowed` where it is not given; `InputError` where it is none of them."""
@@ -64,6 +65,7 @@ class Format:
 
     endings: tuple[str, ...]
     options: tuple[str, ...]
+    """What may stand behind the question mark, beside `format`; ``*`` for anything."""
     read: Callable[[Source, Path], Iterator[Spans]] | None
     """The stretches of a source; the path is the genome's, which a CRAM needs. None: read in place."""
     steps: Callable[[Spans], Steps] = summed
@@ -114,20 +116,19 @@ def source_of(text: str, folder: Path) -> Source:
     """Understand a cell of the `file` column; paths are relative to `folder`. Raises `InputError` where it is not."""
     name, _, query = text.partition("?")
     options = dict(part.partition("=")[::2] for part in query.split("&") if part)
-    format = options.get("format") or next(
-        (name_ for name_, format in FORMATS.items() if name.lower().endswith(format.endings)), ""
-    )
-    if format not in FORMATS:
+    ended = (kind for kind, format in FORMATS.items() if name.lower().endswith(format.endings))
+    kind = options.get("format") or next(ended, "")
+    if kind not in FORMATS:
         raise InputError(f"{text!r} is of no known format; add ?format= and one of {', '.join(FORMATS)}")
-    taken = FORMATS[format].options
+    taken = FORMATS[kind].options
     for option in options:
         if option != "format" and option not in taken and "*" not in taken:
-            raise InputError(f"{text!r}: {format} files take {', '.join(taken) or 'no option'}, not {option!r}")
+            raise InputError(f"{text!r}: {kind} files take {', '.join(taken) or 'no option'}, not {option!r}")
     path = folder / name
     if not path.is_file():
         raise InputError(f"{path} is not there; the file column of a targets table is relative to the table")
-    source = Source(text, path, format, options)
-    if (read := FORMATS[format].read) is not None:
+    source = Source(text, path, kind, options)
+    if (read := FORMATS[kind].read) is not None:
         read(source, folder)  # looks at the options; the file is opened when the first stretch is asked for
     return source
 
@@ -161,7 +162,7 @@ def prepare(source: Source, genome: Path, sizes: Mapping[str, int], folder: Path
     `sizes` are the chromosomes to be read and their lengths. Raises `InputError` where the file is damaged, has none of
     them, or counts something behind the end of one.
     """
-    format = FORMATS[source.format]
+    format = FORMATS[source.kind]
     assert format.read is not None
     draft = folder.with_name(f".part.{folder.name}")
     shutil.rmtree(draft, ignore_errors=True)

@@ -6,13 +6,13 @@ measured of it, and may pass the ends of a chromosome.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from distal.coords import Interval, Window, spellings
-from distal.data import coverage, store, targets
+from distal.coords import Interval, Window
+from distal.data import coverage, regions, store, targets
 from distal.data.build import Job, Report, Signals
 from distal.data.regions import Regions
 from distal.data.steps import Steps, inside
@@ -42,6 +42,10 @@ class Order:
     unmappable: Path | None = None
     unmappable_quantile: float = 0.25
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.unmappable_quantile <= 1:
+            raise InputError(f"{self.unmappable_quantile} is no quantile; give a number from 0 to 1")
+
     @property
     def files(self) -> list[Path]:
         """Those that are named, but for the tracks'."""
@@ -64,7 +68,7 @@ def begin(order: Order, out: Path, engine: Engine, report: Report = lambda done:
     genome, table = Genome(order.fasta), read_targets(order.table)
     sources = _sources(table, order)
     windows = read_windows(order.splits, order.window, genome)
-    black, lost = _regions(order.blacklist, windows, BLACK_FLANK_BP), _regions(order.unmappable, windows, 0)
+    black, lost = _regions(order.blacklist, genome, BLACK_FLANK_BP), _regions(order.unmappable, genome, 0)
     signals = Signals(sources, order.recipe, order.interpolate, black, lost, order.unmappable_quantile)
     inputs = _inputs(list(dict.fromkeys([*order.files, *(each.path for each in sources)])), engine, report)
     sizes = (order.window.input_bp, order.window.bin_bp, order.window.bins)
@@ -73,8 +77,6 @@ def begin(order: Order, out: Path, engine: Engine, report: Report = lambda done:
 
 
 def _sources(table: TrackTable, order: Order) -> tuple[coverage.Source, ...]:
-    if not 0 <= order.unmappable_quantile <= 1:
-        raise InputError(f"{order.unmappable_quantile} is no quantile; give a number from 0 to 1")
     recipe = targets.recipe(order.recipe)
     for track in table:
         recipe.check(track)
@@ -110,13 +112,12 @@ def _window(row: bed.BedRow, window: Window, genome: Genome, path: Path) -> Inte
     return place
 
 
-def _regions(path: Path | None, windows: Mapping[str, Sequence[Interval]], flank_bp: int) -> dict[str, Steps]:
-    """Chromosome, by the windows' names -> 1 within `flank_bp` of a region of a BED file, else 0."""
-    rows = [] if path is None else [row.interval for row in bed.read(path)]
-    edges = Regions.of(replace(row, start=row.start - flank_bp, end=row.end + flank_bp) for row in rows).edges
-    chroms = {window.chrom for each in windows.values() for window in each}
-    names = {chrom: next((name for name in spellings(chrom) if name in edges), None) for chrom in chroms}
-    return {chrom: inside(edges[name]) for chrom, name in names.items() if name is not None}
+def _regions(path: Path | None, genome: Genome, flank_bp: int) -> dict[str, Steps]:
+    """Chromosome -> 1 within `flank_bp` of a region of a BED file, else 0."""
+    if path is None:
+        return {}
+    grown = (replace(x, start=x.start - flank_bp, end=x.end + flank_bp) for x in regions.read(path, genome))
+    return {chrom: inside(edges) for chrom, edges in Regions.of(grown).edges.items()}
 
 
 def _inputs(paths: Sequence[Path], engine: Engine, report: Report) -> tuple[Input, ...]:
