@@ -19,6 +19,8 @@ from tests.scoring import small
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 VARIANTS = 24_990
+SHARED_OUT = 6_000
+"""How many of them are scored once more by each way of sharing the work."""
 COMMAND = [sys.executable, "-c", "import sys; from distal.cli import main; sys.exit(main())"]
 
 
@@ -83,6 +85,19 @@ def alone(tmp_path_factory: pytest.TempPathFactory, model: Path, fasta: Path, vc
     return out
 
 
+@pytest.fixture(scope="module")
+def some(tmp_path_factory: pytest.TempPathFactory, vcf: Path) -> Path:
+    return head(vcf, tmp_path_factory.mktemp("some") / "some.vcf", SHARED_OUT)
+
+
+@pytest.fixture(scope="module")
+def some_alone(tmp_path_factory: pytest.TempPathFactory, model: Path, fasta: Path, some: Path) -> Path:
+    """These scored by one process."""
+    out = tmp_path_factory.mktemp("some-alone")
+    score(out, model, fasta, some, "--formats", "h5,parquet,tsv")
+    return out
+
+
 def test_every_record_has_a_status(alone: Path, vcf: Path) -> None:
     summary = json.loads((alone / "summary.json").read_text())
     with gzip.open(vcf, "rt") as file:
@@ -95,7 +110,7 @@ def test_every_record_has_a_status(alone: Path, vcf: Path) -> None:
 
 @pytest.mark.parametrize("how", ["2 processes", "ray", "7 shards"])
 def test_whoever_computes_the_bytes_are_the_same(
-    alone: Path, model: Path, fasta: Path, vcf: Path, tmp_path: Path, how: str
+    some_alone: Path, model: Path, fasta: Path, some: Path, tmp_path: Path, how: str
 ) -> None:
     options = ["--formats", "h5,parquet,tsv"]
     if how == "ray":
@@ -103,17 +118,17 @@ def test_whoever_computes_the_bytes_are_the_same(
         options += ["--engine", "ray"]
     if how == "7 shards":
         for i in range(7):
-            score(tmp_path, model, fasta, vcf, "--shard", f"{i + 1}/7")
+            score(tmp_path, model, fasta, some, "--shard", f"{i + 1}/7")
     else:
         options += ["--workers", "2"]
-    score(tmp_path, model, fasta, vcf, *options)
-    assert contents(tmp_path) == contents(alone)
+    score(tmp_path, model, fasta, some, *options)
+    assert contents(tmp_path) == contents(some_alone)
 
 
 def test_a_trained_model_too(fasta: Path, vcf: Path, tmp_path: Path) -> None:
-    some = head(vcf, tmp_path / "some.vcf", 150)
+    few = head(vcf, tmp_path / "few.vcf", 150)
     for out, options in (("one", ["--workers", "1"]), ("two", ["--workers", "2"])):
-        score(tmp_path / out, "basenji2-mini", fasta, some, "--formats", "h5,parquet,tsv", *options)
+        score(tmp_path / out, "basenji2-mini", fasta, few, "--formats", "h5,parquet,tsv", *options)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
