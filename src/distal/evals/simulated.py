@@ -1,10 +1,11 @@
 """Simulated loci whose promoters answer to one enhancer of their own kind, near or far; knows no model.
 
-A locus is random sequence with elements of at most a bin. For each kind of transcription factor it has one enhancer
-with 0 … 3 copies of the factor's motif, and promoters at 2 … 90 kb from it with 1 … 3 copies of the core promoter's
-motif beside one of the factor's. Tracks are those of real data: ChIP-seq of each factor shows its copies, and
+A locus is random sequence with elements in it. For each kind of transcription factor it has one enhancer, 1,024 bp
+whose strength is how many copies of the factor's motif each bin of it has, 0 … 3; and promoters of one bin at
+2 … 90 kb from it with 1 … 3 copies of the core promoter's motif beside one of the factor's. Tracks are those of real
+data: ChIP-seq of each factor shows its motifs, and
 
-    expression of a promoter = SCALE · (copies of the core motif) · (1 + copies of the motif in its enhancer),
+    expression of a promoter = SCALE · (copies of the core motif) · (1 + strength of its enhancer),
 
 of which CAGE counts are a Poisson sample. So everything but the enhancer's share can be read from within a bin, and
 the enhancer's share from nowhere but the enhancer. Motifs read the same on both strands.
@@ -31,6 +32,7 @@ MOTIF_BP = 24
 CORE = "TATA"
 KINDS = ("GGCC", "ACGT")
 """Motifs are these, their own reverse complements, in tandem."""
+ENHANCER_BINS = 8
 SCALE = 4.0
 CHIP_SCALE = 8.0
 DISTANCES = (2_000, 5_000, 10_000, 20_000, 40_000, 60_000, 90_000)
@@ -48,9 +50,9 @@ class Gene:
     promoter: int
     """Copies of the core motif, 1 … 3."""
     enhancer: int
-    """Copies of the factor's motif in the enhancer, 0 … 3."""
+    """Strength of the enhancer, 0 … 3."""
     distance: int
-    """Bases between the bins of enhancer and promoter."""
+    """Bases between the promoter's bin and the enhancer's middle."""
 
     @property
     def expression(self) -> float:
@@ -67,7 +69,7 @@ class Locus:
     signal: NDArray[np.float32]
     """[L / BIN_BP, tracks]: ChIP-seq of each kind, then CAGE."""
     enhancers: tuple[int, ...]
-    """Bin of each kind's enhancer."""
+    """First bin of each kind's enhancer."""
     genes: tuple[Gene, ...]
 
 
@@ -86,7 +88,7 @@ class Design:
     @property
     def classes(self) -> list[tuple[int, int]]:
         """Limits of the classes of distance, in bases, that any enhancer finds room for on one side of it."""
-        room = self.input_bp // 2 - 2 * BIN_BP
+        room = self.input_bp // 2 - ENHANCER_BINS * BIN_BP
         limits = [limit for limit in DISTANCES if limit <= room]
         return list(pairwise(limits))
 
@@ -105,27 +107,27 @@ def locus(design: Design, seed: int, split: str, index: int) -> Locus:
     codes = chance.integers(0, 4, design.input_bp, dtype=np.uint8)
     signal = np.zeros((design.bins, len(KINDS) + 1), dtype=np.float32)
     free = np.ones(design.bins, dtype=bool)
-    enhancers = chance.choice(design.bins, len(KINDS), replace=False)
-    free[enhancers] = False
+    enhancers = [_enhancer(free, chance) for _ in KINDS]
     genes: list[Gene] = []
-    for kind, enhancer in enumerate(enhancers.tolist()):
-        copies = int(chance.integers(4))
-        _place(codes, enhancer, [KINDS[kind]] * copies, chance)
-        signal[enhancer, kind] = CHIP_SCALE * copies
+    for kind, enhancer in enumerate(enhancers):
+        strength = int(chance.integers(4))
+        for place in range(enhancer, enhancer + ENHANCER_BINS):
+            _place(codes, place, [KINDS[kind]] * strength, chance)
+            signal[place, kind] = CHIP_SCALE * strength
         for low, high in design.classes * design.promoters:
-            place = _promoter(free, enhancer, low, high, chance)
-            free[place] = False
-            gene = Gene(place, kind, int(chance.integers(1, 4)), copies, abs(place - enhancer) * BIN_BP)
+            place, distance = _promoter(free, enhancer, low, high, chance)
+            gene = Gene(place, kind, int(chance.integers(1, 4)), strength, distance)
             _place(codes, place, [CORE] * gene.promoter + [KINDS[kind]], chance)
             signal[place, [kind, -1]] = CHIP_SCALE, chance.poisson(gene.expression)
             genes.append(gene)
-    return Locus(codes, signal, tuple(enhancers.tolist()), tuple(genes))
+    return Locus(codes, signal, tuple(enhancers), tuple(genes))
 
 
 def erased(locus: Locus, kind: int) -> Codes:
     """The bases of a locus with random ones in place of the enhancer of a kind, [L]."""
-    codes, place = locus.codes.copy(), locus.enhancers[kind]
-    codes[place * BIN_BP : (place + 1) * BIN_BP] = _chance(place, kind).integers(0, 4, BIN_BP, dtype=np.uint8)
+    codes, first = locus.codes.copy(), locus.enhancers[kind]
+    there = slice(first * BIN_BP, (first + ENHANCER_BINS) * BIN_BP)
+    codes[there] = _chance(first, kind).integers(0, 4, ENHANCER_BINS * BIN_BP, dtype=np.uint8)
     return codes
 
 
@@ -133,10 +135,22 @@ def _chance(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
-def _promoter(free: NDArray[np.bool_], enhancer: int, low: int, high: int, chance: np.random.Generator) -> int:
-    """A free bin whose distance from the enhancer's lies in `[low, high)` bases, on either side."""
-    distance = np.abs(np.arange(len(free)) - enhancer) * BIN_BP
-    return int(chance.choice(np.flatnonzero(free & (distance >= low) & (distance < high))))
+def _enhancer(free: NDArray[np.bool_], chance: np.random.Generator) -> int:
+    """First of as many free bins as an enhancer has; they are taken."""
+    runs = np.lib.stride_tricks.sliding_window_view(free, ENHANCER_BINS).all(axis=1)
+    first = int(chance.choice(np.flatnonzero(runs)))
+    free[first : first + ENHANCER_BINS] = False
+    return first
+
+
+def _promoter(
+    free: NDArray[np.bool_], enhancer: int, low: int, high: int, chance: np.random.Generator
+) -> tuple[int, int]:
+    """A free bin at `[low, high)` bases from an enhancer's middle, on either side, and the distance; it is taken."""
+    distance = np.abs(np.arange(len(free)) - (enhancer + ENHANCER_BINS // 2)) * BIN_BP
+    place = int(chance.choice(np.flatnonzero(free & (distance >= low) & (distance < high))))
+    free[place] = False
+    return place, int(distance[place])
 
 
 def _place(codes: Codes, place: int, motifs: Sequence[str], chance: np.random.Generator) -> None:
