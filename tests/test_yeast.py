@@ -43,7 +43,8 @@ def test_the_page_runs(
         assert words[0] == "distal"
         more = {"train": ["--steps", "2"], "eval": ["--json"]}.get(words[1], [])
         assert main([*words[1:], *more]) == 0, (words, capsys.readouterr().err)
-        tables += [json.loads(capsys.readouterr().out)] if words[1] == "eval" else []
+        printed = capsys.readouterr().out
+        tables += [json.loads(printed)] if words[1] == "eval" else []
     _the_data_set_is_that_of_the_page()
     yeast, cohesin = tables
     assert (yeast["windows"], yeast["bins"], len(yeast["tracks"])) == (65, 65 * 96, 8)

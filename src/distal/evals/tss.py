@@ -40,7 +40,7 @@ class StartSites:
         number: dict[tuple[str, str, str], int] = {}
         seen: set[tuple[int, int]] = set()
         places: set[tuple[int, int]] = set()
-        for window, (gene, tss, bin) in _starts(examples, genes):
+        for window, gene, tss, bin in _starts(examples, genes):
             at = number.setdefault((gene.chrom, gene.strand, gene.id), len(number))
             if (at, tss) not in seen:
                 seen.add((at, tss))
@@ -53,8 +53,8 @@ class StartSites:
         return len(self.strands)
 
 
-def _starts(examples: Examples, genes: Genes) -> Iterator[tuple[int, tuple[Gene, int, int]]]:
-    """(window, (gene, start site, its bin)), window by window."""
+def _starts(examples: Examples, genes: Genes) -> Iterator[tuple[int, Gene, int, int]]:
+    """(window, gene, start site, its bin), window by window."""
     for window, interval in enumerate(examples.intervals):
         if interval is None:
             continue
@@ -63,7 +63,7 @@ def _starts(examples: Examples, genes: Genes) -> Iterator[tuple[int, tuple[Gene,
             for tss in gene.tss:
                 bin = (tss - measured.start) // examples.bin_bp
                 if 0 < bin < examples.bins - 1:
-                    yield window, (gene, tss, bin)
+                    yield window, gene, tss, bin
 
 
 class GeneSignal:
