@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,11 +50,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def signal(folder: Path, text: str, out: Path) -> Signal:
+SIZES = {"chr1": 100, "chr2": 50}
+
+
+def signal(folder: Path, text: str, out: Path, sizes: Mapping[str, int] = SIZES) -> Signal:
     source = coverage.source_of(text, folder)
     if source.in_place:
         return InPlace(source.path)
-    coverage.prepare(source, folder / "genome.fa", {"chr1": 100, "chr2": 50}, out / "steps")
+    coverage.prepare(source, folder / "genome.fa", sizes, out / "steps")
     return Prepared(out / "steps")
 
 
@@ -141,3 +146,18 @@ def test_a_bedgraph_that_contradicts_itself(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x\.bedgraph: chr1:\[9, 12\) overlaps another stretch"):
         signal(tmp_path, "x.bedgraph", tmp_path)
     assert not (tmp_path / "steps").exists()
+
+
+@pytest.mark.shared
+def test_every_cut_of_a_real_file_is_counted(shared: Path, tmp_path: Path) -> None:
+    # 50,000 fragments of chr20, both ends of each
+    text = bz2.decompress((shared / "data/tracks/esatac/chr20.50000.bed.bz2").read_bytes()).decode()
+    (tmp_path / "x.fragments.bed").write_text(text)
+    found = signal(tmp_path, "x.fragments.bed", tmp_path, {"20": 63_025_520}).bases(Interval("20", 0, 14_000_000))
+    expected = np.zeros(14_000_000)
+    for line in text.splitlines():
+        start, end = map(int, line.split("\t")[1:3])
+        expected[start] += 1
+        expected[end - 1] += 1
+    assert expected.sum() == 100_000
+    np.testing.assert_array_equal(found, expected)
