@@ -141,6 +141,13 @@ def readable(folder: Path, row: int, wanted: np.ndarray) -> bool:
     return bool((found == wanted).all())
 
 
+def test_a_file_that_is_cut_after_opening_is_noticed(tmp_path: Path) -> None:
+    opened = Shards(written(tmp_path, CODES, values(CODES)), CODES)
+    (tmp_path / CODES.name(0)).write_bytes(b"")
+    with pytest.raises(InputError, match="c/0/0 row 1 is corrupt"):
+        opened[1]
+
+
 def test_another_array_is_refused(tmp_path: Path) -> None:
     folder = written(tmp_path, CODES, values(CODES))
     with pytest.raises(InputError, match="another array"):

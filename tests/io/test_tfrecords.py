@@ -188,6 +188,28 @@ def test_intervals_are_the_whole_windows_whichever_width_the_bed_has(tmp_path: P
     assert found == [Interval("chr1", 100, 132), Interval("chr2", 100, 132)]
 
 
+def test_places_are_known_without_the_records(tmp_path: Path) -> None:
+    data = folder(tmp_path / "a", {"train-0.tfr": b"", "fold0-0.tfr": b""}, train_seqs=2, test_seqs=0)
+    with pytest.raises(InputError, match=r"has no fold0_seqs, the number of its records"):
+        tfrecords.windows(data)
+    (data / "sequences.bed").write_text("chr1\t100\t132\ttrain\nchr9\t0\t32\tfold0\nchr2\t108\t124\ttrain\n")
+    assert tfrecords.windows(data) == {
+        "train": (Interval("chr1", 100, 132), Interval("chr2", 100, 132)),
+        "fold0": (Interval("chr9", 0, 32),),
+    }
+    placeless = folder(tmp_path / "b", {"train-0.tfr": b""}, train_seqs=2)
+    assert tfrecords.windows(placeless) == {"train": (None, None)}
+
+
+def test_the_files_of_a_data_set_are_named_in_order(tmp_path: Path) -> None:
+    names = ["valid-0.tfr", *(f"train-{i}.tfr" for i in range(11)), ".part.train-3.tfr"]
+    data = folder(tmp_path, dict.fromkeys(names, EMPTY_SHARD))
+    (data / "sequences.bed").write_text("")
+    found = [path.relative_to(data).as_posix() for path in tfrecords.files(data)]
+    shards = [*(f"train-{i}.tfr" for i in range(11)), "valid-0.tfr"]
+    assert found == ["statistics.json", "sequences.bed", *(f"tfrecords/{name}" for name in shards)]
+
+
 def test_a_lone_shard_takes_its_sizes_from_the_folder_above(tmp_path: Path) -> None:
     [e] = examples(1)
     data = folder(tmp_path, {"test-0.tfr": zlib.compress(record(e.codes, e.targets))})

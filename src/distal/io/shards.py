@@ -149,7 +149,7 @@ def _checked(data: bytes) -> bytes:
 
 def _unchecked(data: bytes, where: str) -> bytes:
     body, crc = data[:-_CRC], data[-_CRC:]
-    if google_crc32c.value(body) != int.from_bytes(crc, "little"):
+    if len(crc) != _CRC or google_crc32c.value(body) != int.from_bytes(crc, "little"):
         raise InputError(f"{where} is corrupt (CRC32C differs); copy the data set again, or build it again")
     return body
 
