@@ -50,6 +50,7 @@ def test_what_is_left_out_is_enformers_training(tmp_path: Path) -> None:
         (LEAST.replace("steps", 'splits = ["train", "valid"]\nsteps'), "cannot choose by it"),
         (LEAST + '[optimizer]\nkind = "sgd"\nweight_decay = 0.1', "weight_decay goes with adam only"),
         (LEAST + '[validation]\nkeep = "last"\npatience = 3', "waits for the best weights"),
+        ('parallel = "fsdp"\n' + LEAST.replace("[model]\nfamily", "[finetune]\nfrom"), 'use parallel = "ddp"'),
         ("name = ", "not TOML"),
         ("\0", "not TOML"),
     ],

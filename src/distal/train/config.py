@@ -190,6 +190,12 @@ class Config(_Section):
         return self
 
     @model_validator(mode="after")
+    def _adapters_stay_whole(self) -> Config:
+        if self.parallel == "fsdp" and self.finetune is not None and self.finetune.mode == "lora":
+            raise ValueError('lora leaves gradients and moments only of what is small: use parallel = "ddp"')
+        return self
+
+    @model_validator(mode="after")
     def _judged_on_unseen_windows(self) -> Config:
         if "valid" in self.splits and self.validation.keep == "best":
             raise ValueError('a run that trains on `valid` cannot choose by it: set validation.keep = "last"')
