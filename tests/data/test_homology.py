@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from distal.coords import Interval
 from distal.data import homology, splits
 from distal.data.regions import Regions
-from distal.data.splits import Division, Ground, Piece, Plan
+from distal.data.splits import Division, Piece, Plan
 from distal.errors import InputError
 from distal.io.fasta import Genome
 from distal.io.net import Fill
@@ -48,16 +48,44 @@ def numbers(groups: list[list[Piece]]) -> list[list[int]]:
 def test_a_long_alignment_joins_what_it_touches() -> None:
     # Ours: 3,900-12,000 has 1,100 bases of piece 0, all of 1, 2,000 of 2. Theirs: 16,000-20,000 lies in piece 3 (7).
     joins = fill((3_900, 12_000), (16_000, 20_000))
-    assert numbers(homology.components(PIECES, [joins], 4000)) == [[0, 1, 2, 7], [3], [4], [5], [6]]
+    assert numbers(homology.components(PIECES, [joins])) == [[0, 1, 2, 7], [3], [4], [5], [6]]
     # From 3,976 on it has 1,024 of piece 0, which is not more than 1,024.
-    assert numbers(homology.components(PIECES, [fill((3_976, 12_000), (16_000, 20_000))], 4000))[:2] == [[0], [1, 2, 7]]
-    # Too short on one side, or nested in the gap of another: nothing is joined.
-    assert len(homology.components(PIECES, [joins], 4001)) == 8
-    assert len(homology.components(PIECES, [fill((3_900, 12_000), (16_000, 20_000), top=False)], 4000)) == 8
+    assert numbers(homology.components(PIECES, [fill((3_976, 12_000), (16_000, 20_000))]))[:2] == [[0], [1, 2, 7]]
+    # Too short on one side, or nested in the gap of another: it joins nothing.
+    nested = fill((3_900, 12_000), (16_000, 20_000), top=False)
+    assert homology.long([joins, nested], 4000) == [joins]
+    assert homology.long([joins, nested], 4001) == []
+    assert len(homology.components(PIECES, [])) == 8
 
 
-@given(FILLS, st.integers(1, 9000))
-def test_components_against_growing_sets(fills, long_bp):
+def test_contigs_are_cut_between_alignments() -> None:
+    # Between 30 and 40: at 35. 40-60 and 50-80 overlap. 80-95 begins where they end: at 80. On d, two contigs.
+    sides = [Interval("c", *side) for side in ((40, 60), (10, 30), (50, 80), (80, 95))] + [Interval("d", 3, 8)]
+    contigs = [Interval("c", 0, 100), Interval("d", 0, 5), Interval("d", 6, 9)]
+    pieces = [Interval("c", 0, 35), Interval("c", 35, 80), Interval("c", 80, 100), *contigs[1:]]
+    assert list(homology.cut(contigs, sides)) == pieces
+    assert list(homology.cut(contigs, [])) == contigs
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(2000, 9000)), min_size=2, max_size=8))
+def test_alignments_that_lie_apart_stay_apart(spans):
+    """One behind the other in both genomes, they would all be joined by the pieces between them."""
+    fills, start = [], 0
+    for gap, width in spans:
+        start += gap
+        fills.append(fill((start, start + width), (start, start + width)))
+        start += width
+    contig = [Interval("c", 0, start + 100)]
+    contigs = [list(homology.cut(contig, [each.target for each in fills]))] * 2
+    groups = splits.divide(contigs, 100_000, Plan.folds(2), 0, lambda pieces: homology.components(pieces, fills)).groups
+    assert [len(group) for group in groups] == [2] * len(spans)  # a piece of each genome
+    assert all(group[0].interval == group[1].interval for group in groups)
+    uncut = splits.divide([contig] * 2, 100_000, Plan.folds(2), 0, lambda pieces: homology.components(pieces, fills))
+    assert [len(group) for group in uncut.groups] == [2]
+
+
+@given(FILLS)
+def test_components_against_growing_sets(fills):
     """Sets of pieces that share an alignment are merged until nothing changes."""
     sets = [{i} for i in range(len(PIECES))]
     for each in fills:
@@ -67,26 +95,27 @@ def test_components_against_growing_sets(fills, long_bp):
             for i, piece in enumerate(PIECES)
             if Regions.of([piece.interval]).covered(sides[piece.genome]) > homology.TOUCH_BP
         }
-        if each.top and min(each.target.width, each.query.width) >= long_bp:
-            apart = [s for s in sets if not s & touched]
-            sets = [*apart, set().union(*(s for s in sets if s & touched))]
-    found = numbers(homology.components(PIECES, fills, long_bp))
+        apart = [s for s in sets if not s & touched]
+        sets = [*apart, set().union(*(s for s in sets if s & touched))]
+    found = numbers(homology.components(PIECES, fills))
     assert sorted(found) == sorted(sorted(s) for s in sets if s)
 
 
 @given(FILLS, st.integers(1, 9000), st.integers(0, 5), st.booleans())
 def test_no_component_straddles_splits(fills, long_bp, seed, by_fold):
-    grounds = [Ground.of({"c": 4 * WIDE}, {}, 100)] * 2
+    joins = homology.long(fills, long_bp)
+    sides = ([join.target for join in joins], [join.query for join in joins])
+    contigs = [list(homology.cut([Interval("c", 0, 4 * WIDE)], mine)) for mine in sides]
     plan = Plan.folds(3) if by_fold else Plan.parse("0.2", "0.2")
-    division = splits.divide(grounds, WIDE, plan, seed, lambda pieces: homology.components(pieces, fills, long_bp))
-    assert Counter(piece for piece, _ in division) == Counter(PIECES)  # nothing lost, nothing twice
-    for each in fills:
-        if each.top and each.shorter >= long_bp:
-            sides = (Regions.of([each.target]), Regions.of([each.query]))
-            held = {
-                split for piece, split in division if sides[piece.genome].covered(piece.interval) > homology.TOUCH_BP
-            }
-            assert len(held) <= 1
+    division = splits.divide(contigs, WIDE, plan, seed, lambda pieces: homology.components(pieces, joins))
+    for genome in (0, 1):  # nothing lost, nothing twice
+        mine = [piece.interval for piece, _ in division if piece.genome == genome]
+        assert list(Regions.of(mine)) == [Interval("c", 0, 4 * WIDE)]
+        assert sum(x.width for x in mine) == 4 * WIDE
+    for join in joins:
+        touched = (Regions.of([join.target]), Regions.of([join.query]))
+        held = {split for piece, split in division if touched[piece.genome].covered(piece.interval) > homology.TOUCH_BP}
+        assert len(held) <= 1
 
 
 def test_leaks_are_aligned_bases_of_different_splits() -> None:
@@ -120,11 +149,11 @@ def test_leaks_against_a_walk_along_the_alignment(fills, labels):
 
 def test_nothing_leaks_where_all_is_joined() -> None:
     fills = [fill((i * WIDE, (i + 1) * WIDE), (i * WIDE, (i + 1) * WIDE), aligned=4000) for i in range(4)]
-    grounds = [Ground.of({"c": 4 * WIDE}, {}, 100)] * 2
+    contigs = [[Interval("c", 0, 4 * WIDE)]] * 2
     plan = Plan.parse("0.25", "0.25")
-    joined = splits.divide(grounds, WIDE, plan, 0, lambda pieces: homology.components(pieces, fills, 5000))
+    joined = splits.divide(contigs, WIDE, plan, 0, lambda pieces: homology.components(pieces, fills))
     assert homology.leaks(joined, fills) == {}
-    parted = splits.divide(grounds, WIDE, plan, 0)
+    parted = splits.divide(contigs, WIDE, plan, 0)
     assert sum(homology.leaks(parted, fills).values()) > 0
 
 

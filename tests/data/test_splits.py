@@ -194,7 +194,7 @@ def test_windows_tile_what_is_measured() -> None:
 @given(grounds(), tilings(), st.booleans(), st.integers(0, 9))
 def test_windows_keep_to_their_split(ground, tiling, by_fold, seed):
     plan = Plan.folds(3) if by_fold else Plan.parse("0.2", "0.3")
-    division = splits.divide([ground], 2 * 64, plan, seed)
+    division = splits.divide([ground.contigs], 2 * 64, plan, seed)
     own = division.of(0)
     windows = splits.place(own, ground.sizes, tiling, seed)
     assert set(windows) == set(plan.splits)
@@ -217,7 +217,7 @@ def test_windows_keep_to_their_split(ground, tiling, by_fold, seed):
 @given(grounds(), st.integers(0, 9))
 def test_nothing_between_windows_is_lost(ground, seed):
     # The outputs of neighbouring windows touch, and a stretch ends before one more would fit.
-    own = splits.divide([ground], 128, Plan.parse("0.2", "0.2"), seed).of(0)
+    own = splits.divide([ground.contigs], 128, Plan.parse("0.2", "0.2"), seed).of(0)
     for split, inputs in splits.place(own, ground.sizes, STRICT, seed).items():
         for stretch in own[split]:
             inside = sorted((x for x in inputs if stretch.contains(x)), key=lambda x: x.start)

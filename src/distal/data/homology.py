@@ -1,7 +1,8 @@
 """Which pieces of two genomes are homologous, and what that leaks where they are parted; knows alignments, no windows.
 
 Source: Kelley 2020 (doi:10.1371/journal.pcbi.1008050) and Basenji's basenji_data_align.py: pieces that overlap one
-long top-level alignment, on either side, stay together.
+long top-level alignment, on either side, stay together. Here contigs are first cut between alignments: a piece with the
+ends of two would join them, the next one would join a third, and soon all of both genomes were one component.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from distal.coords import Interval
@@ -49,8 +51,37 @@ class Net:
             raise InputError(f"{self.path} aligns no sequence of {one} with one of {other}; the first is its target")
 
 
-def components(pieces: Sequence[Piece], fills: Iterable[Fill], long_bp: int = LONG_BP) -> list[list[Piece]]:
-    """The pieces in groups: a top-level alignment of `long_bp` connects all that it touches.
+def long(fills: Iterable[Fill], least_bp: int = LONG_BP) -> list[Fill]:
+    """The top-level alignments with a shorter side of at least `least_bp` bases: those that keep pieces together."""
+    return [fill for fill in fills if fill.top and fill.shorter >= least_bp]
+
+
+def cut(contigs: Iterable[Interval], sides: Iterable[Interval]) -> Iterator[Interval]:
+    """The contigs of a genome, cut half-way between neighbouring alignments, of which `sides` are those in it.
+
+    Alignments that overlap are not parted.
+    """
+    between = _between(sides)
+    for contig in contigs:
+        inside = [place for place in between.get(contig.chrom, ()) if contig.start < place < contig.end]
+        for start, end in pairwise((contig.start, *inside, contig.end)):
+            yield Interval(contig.chrom, start, end)
+
+
+def _between(sides: Iterable[Interval]) -> dict[str, list[int]]:
+    """Chromosome -> the middles between an alignment, or several that overlap, and the next one; ascending."""
+    places: dict[str, list[int]] = defaultdict(list)
+    furthest: dict[str, int] = {}
+    for side in sorted(sides, key=lambda side: side.start):
+        end = furthest.setdefault(side.chrom, side.end)
+        if side.start >= end:
+            places[side.chrom].append((end + side.start) // 2)
+        furthest[side.chrom] = max(end, side.end)
+    return places
+
+
+def components(pieces: Sequence[Piece], fills: Iterable[Fill]) -> list[list[Piece]]:
+    """The pieces in groups: an alignment connects all that it touches, on both of its sides.
 
     Groups are connected components; they and their pieces keep the order of `pieces`.
     """
@@ -64,10 +95,9 @@ def components(pieces: Sequence[Piece], fills: Iterable[Fill], long_bp: int = LO
         return i
 
     for fill in fills:
-        if fill.top and fill.shorter >= long_bp:
-            touched = [*under.by_more(0, fill.target), *under.by_more(1, fill.query)]
-            for other in touched[1:]:
-                parent[root(other)] = root(touched[0])
+        touched = [*under.by_more(0, fill.target), *under.by_more(1, fill.query)]
+        for other in touched[1:]:
+            parent[root(other)] = root(touched[0])
     groups: dict[int, list[Piece]] = defaultdict(list)
     for i, piece in enumerate(pieces):
         groups[root(i)].append(piece)

@@ -199,14 +199,17 @@ def alone(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 
 def divide(
-    grounds: Sequence[Ground],
+    contigs: Sequence[Iterable[Interval]],
     most_bp: int,
     plan: Plan,
     seed: int = 0,
     together: Callable[[Sequence[Piece]], Sequence[Sequence[Piece]]] = alone,
 ) -> Division:
-    """Cut genomes into pieces of at most `most_bp` bases and give each a split; `together` says which stay together."""
-    every = [piece for i, ground in enumerate(grounds) for piece in pieces(ground.contigs, i, most_bp)]
+    """Give the contigs of each genome, in pieces of at most `most_bp` bases, to splits.
+
+    `together` says which pieces stay together.
+    """
+    every = [piece for genome, given in enumerate(contigs) for piece in pieces(given, genome, most_bp)]
     groups = together(every)
     return Division(plan.splits, groups, assign(groups, plan, seed))
 

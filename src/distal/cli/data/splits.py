@@ -92,7 +92,7 @@ def splits(
     net
         UCSC net file of the two genomes, such as hg38.mm10.net.gz.
     long_bp
-        Top-level alignments of so many bases keep the pieces that they touch together.
+        Top-level alignments of so many bases keep what they touch together; pieces end between them.
     seed
         Another one gives other splits.
     """
@@ -109,9 +109,11 @@ def splits(
         raise InputError("give one --fasta, or two of them and the --net that aligns them")
     plan = making.Plan.parse(valid, test, sources[0].genome.resolve) if folds is None else making.Plan.folds(folds)
     aligned = None if net is None else homology.Net(net, (sources[0].genome, sources[1].genome))
-    together = making.alone if aligned is None else partial(homology.components, fills=aligned, long_bp=long_bp)
+    joins = [] if aligned is None else homology.long(aligned, long_bp)
     grounds = [making.Ground.of(source.genome.sizes, source.taken(), tiling.own_bp) for source in sources]
-    division = making.divide(grounds, most_bp, plan, seed, together)
+    sides = ([join.target for join in joins], [join.query for join in joins])
+    contigs = [homology.cut(ground.contigs, mine) for ground, mine in zip(grounds, sides, strict=False)]
+    division = making.divide(contigs, most_bp, plan, seed, partial(homology.components, fills=joins))
     made = []
     for i, (source, ground) in enumerate(zip(sources, grounds, strict=True)):
         laid = making.place(division.of(i), ground.sizes, tiling, seed)
@@ -199,7 +201,8 @@ class _Made:
         if empty:
             missing = " and ".join(empty)
             raise InputError(
-                f"no window of {self.name} is in {missing}; give larger shares, shorter windows or a shorter --piece-bp"
+                f"no window of {self.name} is in {missing}; give larger shares, shorter windows, a shorter --piece-bp "
+                "or, with --net, a greater --long-bp"
             )
 
     def bases(self) -> dict[str, Any]:
