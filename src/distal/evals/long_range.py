@@ -49,7 +49,7 @@ class Stage:
 
 
 STAGES = (
-    Stage(Design(16_384, promoters=6), steps=700, batch=2, lr=4e-3, loci=700),
+    Stage(Design(16_384, promoters=6), steps=600, batch=2, lr=4e-3, loci=600),
     Stage(Design(196_608, promoters=4), steps=60, batch=1, lr=2e-3, loci=60),
 )
 """From the first to the last, whose loci have every distance."""
@@ -57,7 +57,7 @@ STAGES = (
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "enformer": {"channels": 24, "layers": 1, "attention_heads": 4, "key_size": 8, "divisible_by": 4}
     | dict.fromkeys(("dropout", "attention_dropout", "position_dropout"), 0.0),
-    "basenji2": {"stem": 16, "tower_first": 16, "dilated": 24, "final": 64}
+    "basenji2": {"stem": 16, "tower_first": 16, "dilated": 48, "final": 64}
     | dict.fromkeys(("dropout", "final_dropout"), 0.0),
 }
 """What differs from the published configurations: the widths, and no dropout, for no locus is seen often."""
