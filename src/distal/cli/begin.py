@@ -45,8 +45,9 @@ def begin(
     losses: dict[str, float] = {}
     with progress(chosen.name, sum(counts.values()) + chosen.steps, "examples and steps") as advance:
 
-        def report(head: str, number: int, loss: float) -> None:
-            losses[head] = loss
+        def report(head: str, loss: float | None) -> None:
+            if loss is not None:
+                losses[head] = loss
             advance()
 
         folder = begin_student(chosen, load(teacher), data, counts, report)

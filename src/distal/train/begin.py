@@ -7,35 +7,32 @@ behind it are few and small: they see every example many times, at a hundredth o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from distal.data import dataset
 from distal.data.mixture import Mixture
 from distal.errors import InputError
 from distal.models import inference, zoo
+from distal.models.basenji2 import Basenji2
 from distal.models.borzoi import Borzoi
 from distal.models.enformer import Enformer
 from distal.models.inheritance import Student, inherit
-from distal.models.zoo import Spec
 from distal.predictor import Predictor
 from distal.tracks import TrackTable
 from distal.train.config import Config
-from distal.train.losses import poisson
-from distal.train.run import describe
+from distal.train.run import Run, loss, start
+from distal.train.schedule import learning_rate
 
-Report = Callable[[str, int, float], None]
-"""Hears head, step and loss of every step of the fit, and head, example and 0 while examples are looked at."""
+Report = Callable[[str, float | None], None]
+"""Hears of every example that is seen (head, None) and of every step (head, loss)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
+class Seen(NamedTuple):
     """Examples of one head: what the inherited layers make of them, and what was measured."""
 
     features: Tensor
@@ -47,91 +44,69 @@ class Seen:
 def begin(config: Config, teacher: Predictor, data: Path, examples: Mapping[str, int], report: Report) -> Path:
     """Make the student that `config` describes, fit its new layers, and write its folder; returns that.
 
-    Of each head the first `examples` of the training stream are looked at; batch, steps, rate and decay are the
-    config's. Raises `InputError` where the student can't hold its teacher, or the data don't fit.
+    Of each head the first `examples` of the training stream are seen; batch, steps, loss, rate and decay are the
+    config's. Raises `InputError` where the student can't begin as its teacher, the data don't fit, or the config's
+    folder holds a training run.
     """
-    torch.manual_seed(config.seed)
-    heads = {head: dataset.tracks(data / first.folder) for head, (first, *_) in config.data.items()}
-    spec, _ = describe(config, heads)
-    mixtures = {head: _mixture(config, head, data, spec) for head in heads}
-    model = _student(spec, teacher, mixtures)
-    seen = {head: see(model, mixtures[head], (config.seed, head), examples[head], report) for head in heads}
-    fit(model, seen, config, report)
-    kept = {
-        "command": "distal models begin",
-        "teacher": {"name": teacher.spec.name, "weights_sha256": teacher.spec.weights_sha256},
-        "examples": dict(examples),
-        "config": config.model_dump(mode="json", exclude={"out"}),
+    run = start(config, data)
+    student = run.model
+    if run.progress.step:
+        raise InputError(f"{run.out} holds a training run; choose another `out`")
+    if not (isinstance(student, Enformer | Basenji2) and isinstance(teacher.module, Borzoi)):
+        raise InputError(f"an Enformer or a Basenji2 begins as a Borzoi; {config.name} as {teacher.spec.name} cannot")
+    inherit(student, teacher.module)
+    seen = {
+        head: see(student, mixture, (config.seed, head), examples[head], report) for head, mixture in run.train.items()
     }
-    tables = {head: TrackTable(tuple(replace(row, file="") for row in mixtures[head].table)) for head in heads}
-    folder = config.folder / config.name
-    zoo.save(model, folder, replace(spec, provenance=kept), tables, dtype=config.weights)
-    return folder
-
-
-def _mixture(config: Config, head: str, data: Path, spec: Spec) -> Mixture:
-    sources = config.data[head]
-    loaded = tuple(dataset.load(data / source.folder, config.splits, spec.window.bin_bp) for source in sources)
-    for examples in loaded:
-        dataset.places(examples, spec.window)
-    return Mixture(loaded, tuple(source.weight for source in sources))
-
-
-def _student(spec: Spec, teacher: Predictor, mixtures: Mapping[str, Mixture]) -> Student:
-    """The student with its teacher's weights; its heads begin at the mean signal of their tracks."""
-    if not isinstance(teacher.module, Borzoi):
-        raise InputError(f"{teacher.spec.name} is no Borzoi; students inherit from that family alone")
-    module, _, name = zoo.FAMILIES[spec.family]
-    model: Student = getattr(import_module(module), name)(spec.config)
-    inherit(model, teacher.module)
-    with torch.no_grad():
-        for head, mixture in mixtures.items():
-            mean = torch.from_numpy(mixture.means).clamp_min(1e-4)
-            cast(nn.Linear, model.heads[head]).bias.copy_(torch.expm1(mean).log())
-    return model
+    fit(run, student, seen, report)
+    return _write(run, student, teacher, examples)
 
 
 @torch.inference_mode()
-def see(model: Student, mixture: Mixture, stream: tuple[int, str], count: int, report: Report) -> Seen:
-    """The first `count` examples of a stream = (seed, head) as the inherited layers show them, float16."""
-    window, network = model.config.window, inference.network(model.eval())
+def see(student: Student, mixture: Mixture, stream: tuple[int, str], count: int, report: Report) -> Seen:
+    """The first `count` examples of a stream = (seed, head) as the inherited layers show them."""
+    window, network = student.config.window, inference.network(student.eval())
     features, targets = [], []
     for number in range(count):
         codes, signal = mixture.batch(window, [mixture.draw(window, stream, number)])
         bins = network.features(codes)
-        features.append((model.transformed(bins) if isinstance(model, Enformer) else bins)[0].half())
+        features.append((student.transformed(bins) if isinstance(student, Enformer) else bins)[0].half())
         targets.append(torch.from_numpy(signal[0]).half())
-        report(stream[1], number, 0.0)
+        report(stream[1], None)
     return Seen(torch.stack(features), torch.stack(targets))
 
 
-def fit(model: Student, seen: Mapping[str, Seen], config: Config, report: Report) -> None:
-    """Train what `model.read` and the heads are made of; heads take turns. Leaves the model in evaluation mode.
+def fit(run: Run, student: Student, seen: Mapping[str, Seen], report: Report) -> None:
+    """Train what `student.read` and the heads are made of; heads take turns. Leaves the student in evaluation mode.
 
-    What is inherited has no part in the loss: it gets no gradient, and Adam leaves it alone.
+    What is inherited has no part in the loss: it gets no gradient, and the optimizer leaves it alone.
     """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.optimizer.lr, weight_decay=config.optimizer.weight_decay
-    )
-    warm = max(config.optimizer.warmup, 1)
-    rates = torch.optim.lr_scheduler.SequentialLR(
-        optimizer,
-        [
-            torch.optim.lr_scheduler.LinearLR(optimizer, 1 / warm, total_iters=warm),
-            torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps - warm),
-        ],
-        [warm],
-    )
-    chance = torch.Generator().manual_seed(config.seed)
-    model.train()
-    for number in range(config.steps):
-        head = list(seen)[number % len(seen)]
-        chosen = torch.randint(len(seen[head].features), (config.batch,), generator=chance)
-        predictions = F.softplus(model.heads[head](model.read(seen[head].features[chosen].float())))
-        loss = poisson(predictions, seen[head].targets[chosen])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        rates.step()
-        report(head, number, loss.item())
-    model.eval()
+    chance = torch.Generator().manual_seed(run.config.seed)
+    student.train()
+    for number in range(1, run.config.steps + 1):
+        head = list(seen)[(number - 1) % len(seen)]
+        chosen = torch.randint(len(seen[head].targets), (run.config.batch,), generator=chance)
+        features, targets = (part[chosen].to(run.device).float() for part in seen[head])
+        found = loss(run.config.loss)(F.softplus(student.heads[head](student.read(features))), targets)
+        run.optimizer.zero_grad()
+        found.backward()  # type: ignore[no-untyped-call]
+        for group in run.optimizer.param_groups:
+            group["lr"] = learning_rate(run.config, number)
+        run.optimizer.step()
+        report(head, found.item())
+    student.eval()
+
+
+def _write(run: Run, student: Student, teacher: Predictor, examples: Mapping[str, int]) -> Path:
+    """The model folder, with track tables that name no one's files."""
+    provenance = {
+        "command": "distal models begin",
+        "teacher": {"name": teacher.spec.name, "weights_sha256": teacher.spec.weights_sha256},
+        "examples": dict(examples),
+        "config": run.config.model_dump(mode="json", exclude={"out"}),
+    }
+    tables = {
+        head: TrackTable(tuple(replace(row, file="") for row in mixture.table)) for head, mixture in run.train.items()
+    }
+    spec = replace(run.spec, provenance=provenance)
+    return zoo.save(student, run.out / run.config.name, spec, tables, dtype=run.config.weights)
