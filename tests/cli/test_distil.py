@@ -75,3 +75,22 @@ def test_a_student_learns_from_a_teacher(run: Any, teacher: Path, tmp_path: Path
     assert distal.load(result["model"]).spec.provenance["command"] == "distal models begin"
     assert "give one HEAD=NUMBER for human, mouse" in run(*begin, "--examples", "human=4", code=2)
     assert "is not understood" in run(*begin, "--examples", "human=x", "--examples", "mouse=1", code=2)
+
+
+@pytest.mark.shared
+def test_no_base_of_a_real_window_is_held_out(run: Any, shared: Path, tmp_path: Path) -> None:
+    """One window of the set, 131,072 bp of hg38, lies on GRCh37's chr20; with it left in, the check sees it."""
+    fasta = shared / "data/sequence/GRCh37_chr20.fa.gz"
+    chain = shared / "data/annotation/hg38ToHg19.over.chain.gz"
+    measured = shared / "data/tracks/baskerville_tiny/hg38/sequences.bed"
+    held_out, windows = tmp_path / "held_out.bed", tmp_path / "windows.bed"
+    lifted = run("data", "lift", measured, "--width", 131_072, "--chain", chain, "--out", held_out, "--json")
+    assert lifted == {"regions": 65, "lifted to": 65, "out": str(held_out)}
+    splits = ("data", "splits", "--fasta", fasta, "--valid", 0, "--test", 0, "--bin-bp", 32, "--bins", 2048)
+    splits = (*splits, "--piece-bp", 100_000_000, "--out", windows, "--json")
+    check = ("data", "overlap", "--windows", windows, "--held-out", held_out, "--json")
+    run(*splits, "--blacklist", held_out)
+    assert run(*check)["overlapping"] == "none"
+    run(*splits)
+    (leak,) = run(*check, code=3)["overlapping"]
+    assert (leak["held out"], leak["split"], leak["bases"]) == ("chr20:[20199299, 20330371)", "train", 131_072)
