@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, fields, replace
+from functools import partial
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -14,10 +16,10 @@ from bench.flops import plain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distal import dna
+from distal import cli, dna, plots
 from distal.dna import Codes
 from distal.evals import long_range, simulated
-from distal.evals.long_range import ARCHITECTURES, REACH, STAGES, Accuracy, Experiment, Stage
+from distal.evals.long_range import ARCHITECTURES, REACH, STAGES, Accuracy, Experiment, Spread, Stage
 from distal.evals.simulated import BIN_BP, CORE, DISTANCES, KINDS, Design, Gene, Locus
 from distal.models import zoo
 
@@ -240,3 +242,33 @@ def test_the_experiment_runs_through_and_goes_on(experiment: Experiment) -> None
     assert lines == []
     longer = replace(experiment, seeds=(0, 1))
     assert longer.steps_left == 8
+
+
+def test_it_is_typed(experiment: Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    rows = experiment.run(test_loci=2)
+    monkeypatch.setattr(long_range, "Experiment", partial(Experiment, stages=experiment.stages))
+    command = ["eval", "long-range", "--out", str(experiment.out), "--seeds", "0", "--loci", "2"]
+    figure = experiment.out / "x.svg"
+    assert cli.main([*command, "--figure", str(figure), "--json"]) == 0
+    assert [Accuracy(**row) for row in json.loads(capsys.readouterr().out)] == rows
+    assert json.loads((experiment.out / "accuracy.json").read_text()) == [asdict(row) for row in rows]
+    assert "distance to the enhancer, kb" in figure.read_text()
+    assert cli.main(command) == 0
+    header, *table = capsys.readouterr().out.splitlines()
+    assert header.split() == [field.name for field in fields(Spread)]
+    assert len(table) == len(rows)
+
+
+def test_a_figure_has_a_format(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["eval", "long-range", "--out", str(tmp_path), "--figure", "x.txt"]) == 2
+    assert ".png, .svg, .pdf" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_has_a_panel_a_measure_and_a_line_a_model() -> None:
+    line = ([0.9, 0.5], [0.1, 0.0])
+    figure = plots.by_distance((2_000, 8_000, 32_000), {"one": {"a": line, "b": line}, "two": {"a": line}}, 27_000)
+    assert [axis.get_title(loc="left") for axis in figure.axes] == ["one", "two"]
+    assert [len(axis.containers) for axis in figure.axes] == [2, 1]
+    assert figure.axes[0].containers[0][0].get_xdata().tolist() == [4, 16]  # √(2 · 8), √(8 · 32)
+    assert plots.by_distance((2_000, 8_000, 32_000), {"one": {"a": line}}).axes[0].get_xlabel()

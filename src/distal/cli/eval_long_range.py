@@ -61,8 +61,8 @@ def _draw(spreads: Sequence[Spread], path: Path) -> None:
     """The table as lines over the distance, a panel for each column."""
     from distal import plots
     from distal.evals.long_range import REACH
-    from distal.evals.simulated import DISTANCES
 
+    limits = sorted({limit for spread in spreads for limit in (spread.low, spread.high)})
     models = list(dict.fromkeys(spread.model for spread in spreads))
     panels = {
         "Expression, among promoters of equal strength": {
@@ -74,7 +74,7 @@ def _draw(spreads: Sequence[Spread], path: Path) -> None:
             for model in models
         },
     }
-    plots.save(plots.by_distance(DISTANCES, panels, REACH), path)
+    plots.save(plots.by_distance(limits, panels, REACH), path)
 
 
 def _line(points: Iterable[tuple[float, float]]) -> tuple[list[float], list[float]]:
