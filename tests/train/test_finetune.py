@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from tests.data import tiny
-from tests.train import small
+from tests.train import processes, small
 
 from distal.errors import InputError
 from distal.models import adapters, zoo
@@ -105,6 +106,24 @@ def test_a_run_in_two_goes_is_the_run_in_one(base: Path, data: Path, tmp_path: P
     one, other = (load_file(tmp_path / name / LAST) for name in ("straight", "broken"))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("parallel", "mode"), [("ddp", "lora"), ("fsdp", "frozen")])
+def test_two_processes_fit_what_one_does(base: Path, data: Path, tmp_path: Path, parallel: str, mode: str) -> None:
+    silent = {name: 0.0 for name in json.loads((base / zoo.CONFIG).read_text())["architecture"] if "dropout" in name}
+    runs = [
+        configs.changed(
+            config(base, tmp_path / name, architecture=silent, mode=mode), steps=2, ema=0.5, parallel=parallel
+        )
+        for name in ("one", "two")
+    ]
+    loop.fit(runs[0], data)
+    given = {"data": str(data), "config": runs[1].model_dump(mode="json")}
+    assert processes.run([("fit", given)], 2) == [0, 0]
+    one, two = (weights(run.folder / run.name) for run in runs)
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=0, atol=1e-5)
 
 
 def test_statistics_are_frozen_unless_asked_otherwise(base: Path, data: Path, tmp_path: Path) -> None:
