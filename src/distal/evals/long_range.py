@@ -3,8 +3,8 @@
 Knows what is trained on what, and what is compared; not how models learn. Avsec et al. 2021 (Nature Methods 18:1196)
 say that attention sees the enhancers that lie beyond the ±27 kb of Basenji2's dilated convolutions.
 
-Both models see the same loci in the same order for as many steps: short loci first, which are cheap and teach the
-motifs and the near enhancers, then whole windows, where convolutions learn nothing about the far ones.
+Both models see the same loci in the same order for as many steps: short loci first, which are cheap and teach motifs
+and near enhancers, then longer ones as far as Basenji2 sees, then whole windows, where it can learn nothing more.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Stage:
 
 STAGES = (
     Stage(Design(16_384, promoters=6), steps=600, batch=2, lr=4e-3, loci=600),
+    Stage(Design(65_536, promoters=8), steps=200, batch=1, lr=4e-3, loci=200),
     Stage(Design(196_608, promoters=4), steps=60, batch=1, lr=2e-3, loci=60),
 )
 """From the first to the last, whose loci have every distance."""
