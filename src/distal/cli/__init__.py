@@ -78,7 +78,7 @@ _FUNCTIONS = {
     "data import-tfrecords": "import_tfrecords",
     "eval long-range": "long_range",
 }
-_RESUMABLE = ("score", "train", "models", "data", "eval")
+_RESUMABLE = ("score", "train", "models", "data")
 
 
 class _Page:
