@@ -103,7 +103,7 @@ def test_a_tiny_difference_of_gelu_is_precise_beside_its_step(kind: str, x: floa
     """A GELU turns at its minimum, where its difference is 0: the error is that of a slope times the step."""
     a, d = torch.tensor(x), torch.tensor(delta)
     want = GELUS[kind](a.double() + d.double()) - GELUS[kind](a.double())
-    bound = 1e-6 * abs(delta) + (1e-6 if kind == "erf" else 0.0)
+    bound = 3e-6 * abs(delta) + (1e-6 if kind == "erf" else 0.0)  # some twenty roundings, times x and the slope
     assert abs(float(Gelu(kind).difference(a, d)) - float(want)) < bound + 1e-15
 
 

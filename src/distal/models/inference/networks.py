@@ -188,7 +188,7 @@ class BorzoiNetwork(_Transforming):
             for block in _all(TransformerBlock, module.transformer)
         ]
         self._step = 1 if module.stem.weight.device.type == "cpu" else _TOGETHER
-        self._steps = [_UnetStep(step, kind, plain, carried) for step in _all(UnetStep, module.unet)]
+        self._steps = [_UnetStep(step, kind, plain) for step in _all(UnetStep, module.unet)]
         self._bins = config.bins
         self._gelu = Gelu(kind)
 
@@ -217,15 +217,15 @@ class BorzoiNetwork(_Transforming):
 
 
 class _UnetStep:
-    """`borzoi.UnetStep`: twice as many positions, with the tower's view of them."""
+    """`borzoi.UnetStep`: twice as many positions, with the tower's view of them. Changes are carried as REF is."""
 
-    def __init__(self, module: UnetStep, kind: str, plain: Arithmetic, carried: Arithmetic) -> None:
+    def __init__(self, module: UnetStep, kind: str, plain: Arithmetic) -> None:
         self._coarse, self._fine = (
-            Chain(Affine.of(block.norm), Gelu(kind), Linear.of(block.conv, plain, carried))
+            Chain(Affine.of(block.norm), Gelu(kind), Linear.of(block.conv, plain, plain))
             for block in (module.coarse, module.fine)
         )
         self._depthwise = module.depthwise.weight
-        self._pointwise = Linear.of(module.pointwise, plain, carried)
+        self._pointwise = Linear.of(module.pointwise, plain, plain)
 
     def __call__(self, x: Tensor, skip: Tensor) -> tuple[Tensor, tuple[list[Tensor], list[Tensor]]]:
         """[N, L, C] and the tower's features [N, T, positions · channels] to [N, 2L, C] and what a change needs."""
