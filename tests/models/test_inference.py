@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests import builders
 from torch import Tensor, nn
@@ -98,12 +98,13 @@ def test_a_tiny_difference_of_softplus_keeps_its_digits(x: float, delta: float) 
 
 @KINDS
 @settings(max_examples=60, deadline=None)
+@example(x=3.75, delta=-0.23713737056616552)  # a change of more than 1 before the sigmoid
 @given(x=st.floats(-4, 4), delta=tiny)
 def test_a_tiny_difference_of_gelu_is_precise_beside_its_step(kind: str, x: float, delta: float) -> None:
     """A GELU turns at its minimum, where its difference is 0: the error is that of a slope times the step."""
     a, d = torch.tensor(x), torch.tensor(delta)
     want = GELUS[kind](a.double() + d.double()) - GELUS[kind](a.double())
-    bound = 3e-6 * abs(delta) + (1e-6 if kind == "erf" else 0.0)  # some twenty roundings, times x and the slope
+    bound = 1e-6 * abs(delta) + (1e-6 if kind == "erf" else 0.0)
     assert abs(float(Gelu(kind).difference(a, d)) - float(want)) < bound + 1e-15
 
 

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from distal.models.layers import GELUS
 
-_STEEP = 1.0  # beyond this, two values are far enough apart to be subtracted
+_STEEP = 1.0  # beyond this, two values of softplus are far enough apart to be subtracted
+_FAR = 16.0  # beyond this, two of a sigmoid; up to it no factor of their difference loses a digit
 _TANH = 2.0 * (2.0 / torch.pi) ** 0.5  # gelu_tanh(x) = x · sigmoid(_TANH · (x + 0.044715 x³))
 _CUBIC = 0.044715
 
@@ -23,8 +24,8 @@ _CUBIC = 0.044715
 def sigmoid(x: Tensor, delta: Tensor) -> Tensor:
     """Of σ(x): σ(x + δ) − σ(x) = σ(x) σ(−x − δ) (e^δ − 1)."""
     moved = x + delta
-    near = torch.sigmoid(x) * torch.sigmoid(-moved) * torch.expm1(delta.clamp(-_STEEP, _STEEP))
-    return torch.where(delta.abs() < _STEEP, near, torch.sigmoid(moved) - torch.sigmoid(x))
+    near = torch.sigmoid(x) * torch.sigmoid(-moved) * torch.expm1(delta.clamp(-_FAR, _FAR))
+    return torch.where(delta.abs() < _FAR, near, torch.sigmoid(moved) - torch.sigmoid(x))
 
 
 def softplus(x: Tensor, delta: Tensor) -> Tensor:
