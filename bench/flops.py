@@ -79,21 +79,21 @@ def difference(config: Config) -> Count:
     return Count(local, (config.layers - 1) * _layer(config, bins, bins, 2, bins) + last, _heads(config))
 
 
-def neighbour(config: Config) -> float:
+def neighbour(config: Config, every_tap: bool = False) -> float:
     """REF and ALT of a substitution whose window was read before, a bin to the left: one bin of it is new."""
-    ref = remaining(config)
+    ref = remaining(config, every_tap)
     fresh = ref.local * BIN_BP / config.input_bp
     return fresh + ref.between + ref.heads + difference(config).total
 
 
-def counts(config: Config) -> dict[str, float]:
-    """The numbers that comparisons need: of a pass, plain and trained, of a difference, of a neighbour's SNV."""
+def counts(config: Config, every_tap: bool) -> dict[str, float]:
+    """The numbers that comparisons need: of a pass, of one with every tap, of a difference, of a neighbour's SNV."""
     return {
         "plain": plain(config).total,
-        "remaining": remaining(config).total,
-        "trained": remaining(config, every_tap=True).total,
+        "remaining": remaining(config, every_tap).total,
+        "every tap": remaining(config, every_tap=True).total,
         "difference": difference(config).total,
-        "neighbour": neighbour(config),
+        "neighbour": neighbour(config, every_tap),
     }
 
 

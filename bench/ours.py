@@ -190,7 +190,7 @@ class Ours:
             "python": platform.python_version(),
             "bf16_in_hardware": bf16_in_hardware(str(self._device)),
             "geometry": self._geometry(),
-            "operations": flops.counts(self.module.config),
+            "operations": flops.counts(self.module.config, every_tap=self._device.type != "cpu"),
         }
 
     def _geometry(self) -> dict[str, Any]:

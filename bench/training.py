@@ -42,7 +42,7 @@ def compare(given: Given, family: str) -> tuple[list[Case], list[str]]:
         drawn = np.random.default_rng(2).gamma(0.7, 1.5, (shape["bins"], shape["heads"]["human"]))
         targets = both.put("targets", drawn.astype(np.float32))
         case = Case(f"{family} training step fp32", "batch 1", both.peer_name)
-        case.plain, case.remaining = 3 * counted["plain"], 3 * counted["trained"]
+        case.plain, case.remaining = 3 * counted["plain"], 3 * counted["every tap"]
         first = both.ours("step", codes=codes, targets=targets, save=both.saved("gradient", "ours"))
         peer = both.peer("step", codes=codes, targets=targets, save=both.saved("gradient", "peer"))
         case.difference = both.apart("gradient")

@@ -137,6 +137,10 @@ class TrackTable:
         """The rows at `positions`, in that order."""
         return TrackTable(tuple(self.rows[i] for i in positions))
 
+    def without_files(self) -> TrackTable:
+        """The same tracks, naming no one's files: what a model's folder says of them."""
+        return TrackTable(tuple(replace(row, file="") for row in self.rows))
+
     def frame(self) -> pl.DataFrame:
         """The table as polars: a column for each field of `Track`, then assay, target, biosample and strand."""
         import polars as pl

@@ -17,6 +17,7 @@ from distal import dna
 from distal.coords import Interval, Window
 from distal.data import dataset
 from distal.data.dataset import Draw, InMemory, Stored
+from distal.data.mixture import Drawn, Mixture
 from distal.errors import InputError
 from distal.io.fasta import Genome
 
@@ -215,7 +216,7 @@ def test_draws_are_uniform(examples: InMemory) -> None:
 
 def test_a_batch_stacks_its_examples(examples: InMemory) -> None:
     draws = [Draw(0, 1, 2, True), Draw(3, 0, 0, False)]
-    codes, targets = dataset.batch(examples, CROP, draws)
+    codes, targets = Mixture((examples,), (1.0,)).batch(CROP, [Drawn(0, drawn) for drawn in draws])
     assert (codes.shape, targets.shape) == ((2, 1024), (2, 4, 3))
     for i, drawn in enumerate(draws):
         one, signal = dataset.take(examples, CROP, drawn)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
@@ -226,6 +227,7 @@ class Prepared:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._steps = cache(self._opened)
         self.chroms = tuple(
             unquote(path.name.removesuffix(".edges.npy")) for path in sorted(folder.glob("*.edges.npy"))
         )
@@ -234,6 +236,8 @@ class Prepared:
         """As `Signal.bases`."""
         if interval.chrom not in self.chroms:
             return np.full(interval.width, np.nan)
-        stem = self._folder / quote(interval.chrom, safe="")
-        arrays = (np.load(f"{stem}.{part}.npy", mmap_mode="r") for part in ("edges", "values"))
-        return Steps(*arrays).bases(interval.start, interval.end)
+        return self._steps(interval.chrom).bases(interval.start, interval.end)
+
+    def _opened(self, chrom: str) -> Steps:
+        stem = self._folder / quote(chrom, safe="")
+        return Steps(*(np.load(f"{stem}.{part}.npy", mmap_mode="r") for part in ("edges", "values")))

@@ -6,7 +6,6 @@ crop, shift, strand) is a pure function of (seed, head, epoch, index): a run tha
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval, Window
 from distal.data import store
+from distal.data.chance import generator
 from distal.data.store import Store
 from distal.dna import Codes, N, reverse_complement
 from distal.errors import InputError
@@ -251,10 +251,8 @@ def draw(examples: Examples, window: Window, stream: tuple[int, str], position: 
     `window` is what the model sees of it; its output lies inside the measured bins, its input may use the flanks.
     """
     epoch, place = divmod(position, len(examples))
-    seed, head = stream
-    key = (seed, zlib.crc32(head.encode()), epoch)
-    index = int(_order(len(examples), *key)[place])
-    chance = _generator(*key, index)
+    index = int(_order(len(examples), *stream, epoch)[place])
+    chance = generator(*stream, epoch, index)
     return Draw(
         index=index,
         bin=int(chance.integers(places(examples, window))),
@@ -264,13 +262,9 @@ def draw(examples: Examples, window: Window, stream: tuple[int, str], position: 
 
 
 @lru_cache(maxsize=16)
-def _order(count: int, *key: int) -> NDArray[np.int64]:
+def _order(count: int, *key: int | str) -> NDArray[np.int64]:
     """The windows of one epoch, shuffled; kept, since every draw of the epoch asks."""
-    return _generator(*key).permutation(count)
-
-
-def _generator(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+    return generator(*key).permutation(count)
 
 
 def places(examples: Examples, window: Window) -> int:
@@ -301,12 +295,6 @@ def take(examples: Examples, window: Window, drawn: Draw) -> tuple[Codes, Target
     if drawn.reverse:
         return reverse_complement(codes), targets[::-1, examples.table.partners]
     return codes, targets
-
-
-def batch(examples: Examples, window: Window, draws: Sequence[Draw]) -> tuple[Codes, Targets]:
-    """Codes [n, input_bp] and targets [n, bins, tracks] of several training examples."""
-    pairs = [take(examples, window, drawn) for drawn in draws]
-    return np.stack([codes for codes, _ in pairs]), np.stack([targets for _, targets in pairs])
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Window
 from distal.data import dataset
+from distal.data.chance import generator
 from distal.data.dataset import Draw, Examples, Targets
 from distal.dna import Codes
 from distal.errors import InputError
@@ -87,10 +87,8 @@ def _shares(weights: tuple[float, ...]) -> tuple[int, ...]:
 @lru_cache(maxsize=64)
 def _round(weights: tuple[float, ...], stream: tuple[int, str], lap: int) -> list[tuple[int, int]]:
     """For each position of a round: its source, and how many positions of the round that source had before."""
-    seed, head = stream
-    key = np.random.SeedSequence((seed, zlib.crc32(head.encode()), lap))
     order = np.repeat(np.arange(len(weights)), _shares(weights))
-    np.random.Generator(np.random.Philox(key)).shuffle(order)
+    generator(*stream, lap).shuffle(order)
     earlier = np.zeros(ROUND, dtype=int)
     for source in range(len(weights)):
         here = order == source

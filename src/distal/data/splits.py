@@ -11,7 +11,6 @@ them, and a share must have room for one piece, not for five.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from distal.coords import Interval, Window
+from distal.data.chance import generator
 from distal.data.regions import Regions, whole
 from distal.errors import InputError
 from distal.files import replacing
@@ -139,7 +139,7 @@ def assign(groups: Sequence[Sequence[Piece]], plan: Plan, seed: int) -> list[str
     room = {split: round(share * sum(sizes)) for split, share in plan.shares.items()}
     free = sum(size for size, split in zip(sizes, claimed, strict=True) if split is None)
     room[plan.splits[0]] = free - sum(room.values())
-    draw = _generator(seed)
+    draw = generator(seed)
     labels = [split or "" for split in claimed]
     unclaimed = [int(i) for i in draw.permutation(len(groups)) if claimed[i] is None]
     for i in sorted(unclaimed, key=lambda i: -sizes[i]):
@@ -164,10 +164,6 @@ def _drawn(room: Mapping[str, int], size: int, draw: np.random.Generator) -> str
         return max(room, key=lambda split: room[split])
     left = np.array([room[split] for split in fitting])
     return fitting[draw.choice(len(fitting), p=left / left.sum())]
-
-
-def _generator(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
 @dataclass(frozen=True)
@@ -264,7 +260,7 @@ def place(own: Mapping[str, Regions], sizes: Mapping[str, int], tiling: Tiling, 
 
 
 def _shuffled(windows: Sequence[Interval], split: str, seed: int) -> list[Interval]:
-    order = _generator(seed, zlib.crc32(split.encode())).permutation(len(windows))
+    order = generator(seed, split).permutation(len(windows))
     return [windows[i] for i in order]
 
 

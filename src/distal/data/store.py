@@ -29,7 +29,7 @@ from distal.coords import Interval
 from distal.dna import Codes
 from distal.errors import InputError
 from distal.files import digest, replacing
-from distal.io import shards
+from distal.io import documents, shards
 from distal.io.shards import Layout, Shards
 from distal.tracks import TrackTable, read_targets, write_targets
 
@@ -39,6 +39,7 @@ Half = NDArray[np.float16]
 Windows = Mapping[str, tuple[Interval | None, ...]]
 """Where the windows of each split lie, in the order of rows; None where nobody knows."""
 
+_REMEDY = "build the data set again"
 _BUILDING = ".building"
 """Folder inside a data set that isn't finished: what it will be, and a file for each piece that is there."""
 _PIECE_BYTES, _PIECE_ROWS = 1 << 27, 32
@@ -162,7 +163,7 @@ class Writer:
             path = shards.write(_array(self.folder, piece.split, name), layout, piece.first // layout.shard_rows, rows)
             made[path.relative_to(self.folder).as_posix()] = _facts(path)
         sums = half.sum(axis=(0, 1), dtype=np.float64)
-        _write_json(self._note(piece), {"arrays": made, "sums": sums.tolist()})
+        documents.write(self._note(piece), {"arrays": made, "sums": sums.tolist()})
 
     def finish(self) -> Store:
         """Write the manifest, and open the data set. Raises `ValueError` where pieces are missing."""
@@ -172,7 +173,7 @@ class Writer:
             notes = {piece: json.loads(self._note(piece).read_text()) for piece in self.pieces}
             made = {name: facts for note in notes.values() for name, facts in note["arrays"].items()}
             facts = {**_facts_of(self.plan, self.folder), "means": self._means(notes), "arrays": made}
-            _write_json(self.folder / MANIFEST, facts)
+            documents.write(self.folder / MANIFEST, facts)
         shutil.rmtree(self.folder / _BUILDING, ignore_errors=True)
         return open(self.folder)
 
@@ -207,7 +208,7 @@ def create(folder: str | Path, plan: Plan) -> Writer:
         texts = Path(name)
         _write_texts(texts, plan)
         now, begun = _facts_of(plan, texts), folder / _BUILDING / MANIFEST
-        earlier = next((_read_json(path) for path in (folder / MANIFEST, begun) if path.exists()), None)
+        earlier = next((documents.read(path, _REMEDY) for path in (folder / MANIFEST, begun) if path.exists()), None)
         if earlier is None:
             for text in texts.iterdir():
                 text.replace(folder / text.name)
@@ -217,7 +218,7 @@ def create(folder: str | Path, plan: Plan) -> Writer:
                 for array, layout in plan.layouts(split).items():
                     shards.create(_array(folder, split, array), layout)
             begun.parent.mkdir(exist_ok=True)
-            _write_json(begun, now)
+            documents.write(begun, now)
         elif changed := [key for key in now if now[key] != earlier.get(key) and key not in ("command", "distal")]:
             raise InputError(f"{folder} holds a data set with another {', '.join(changed)}; choose another folder")
     return Writer(folder, plan)
@@ -277,7 +278,7 @@ def open(folder: str | Path, verify: bool = False) -> Store:
         half = (folder / _BUILDING).exists()
         reason = "was begun and not finished; run the same command again" if half else f"has no {MANIFEST}"
         raise InputError(f"data set {folder} {reason}")
-    manifest = _read_json(folder / MANIFEST)
+    manifest = documents.read(folder / MANIFEST, _REMEDY)
     try:
         if manifest["format"] != FORMAT:
             raise InputError(f"{folder / MANIFEST} is of format {manifest['format']!r}; this distal reads {FORMAT}")
@@ -348,15 +349,3 @@ def _read_windows(path: Path, counts: Mapping[str, int]) -> Windows:
     rows = [line.split("\t") for line in path.read_text().splitlines()]
     places = [(split, Interval(chrom, int(start), int(end))) for chrom, start, end, split in rows]
     return {split: tuple(interval for name, interval in places if name == split) for split in counts}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1) + "\n")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); build the data set again") from None

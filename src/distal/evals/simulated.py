@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distal import dna
+from distal.data.chance import generator
 from distal.data.store import Plan, Store, create
 from distal.dna import Codes
 from distal.tracks import Track, TrackTable
@@ -103,7 +103,7 @@ def table() -> TrackTable:
 
 def locus(design: Design, seed: int, split: str, index: int) -> Locus:
     """Locus `index` of a split, a pure function of the arguments."""
-    chance = _chance(seed, crc32(split.encode()), index)
+    chance = generator(seed, split, index)
     codes = chance.integers(0, 4, design.input_bp, dtype=np.uint8)
     signal = np.zeros((design.bins, len(KINDS) + 1), dtype=np.float32)
     free = np.ones(design.bins, dtype=bool)
@@ -127,12 +127,8 @@ def erased(locus: Locus, kind: int) -> Codes:
     """The bases of a locus with random ones in place of the enhancer of a kind, [L]."""
     codes, first = locus.codes.copy(), locus.enhancers[kind]
     there = slice(first * BIN_BP, (first + ENHANCER_BINS) * BIN_BP)
-    codes[there] = _chance(first, kind).integers(0, 4, ENHANCER_BINS * BIN_BP, dtype=np.uint8)
+    codes[there] = generator(first, kind).integers(0, 4, ENHANCER_BINS * BIN_BP, dtype=np.uint8)
     return codes
-
-
-def _chance(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
 def _enhancer(free: NDArray[np.bool_], chance: np.random.Generator) -> int:

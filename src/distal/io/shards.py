@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from distal.errors import InputError
 from distal.files import replacing
+from distal.io import documents
 
 blosc.use_threads = False  # several threads would put the blocks of a row in the order in which they end
 
@@ -68,13 +69,13 @@ class Layout:
 def group(folder: Path) -> None:
     """Make a folder that holds arrays or other groups."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": {}})
+    documents.write(folder / "zarr.json", {"zarr_format": 3, "node_type": "group", "attributes": {}})
 
 
 def create(folder: Path, layout: Layout) -> None:
     """Begin an array: make its folder and write its ``zarr.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_json(folder / "zarr.json", _metadata(layout))
+    documents.write(folder / "zarr.json", _metadata(layout))
 
 
 def write(folder: Path, layout: Layout, shard: int, rows: Iterable[NDArray[Any]]) -> Path:
@@ -105,7 +106,8 @@ class Shards:
     def __init__(self, folder: Path, layout: Layout) -> None:
         """Read the index of every file. Raises `InputError` where one is missing, cut, or not `layout`'s."""
         self.folder, self.layout = folder, layout
-        if _unpacked(_read_json(folder / "zarr.json")) != _unpacked(_metadata(layout)):
+        there = documents.read(folder / "zarr.json", "copy the data set again, or build it again")
+        if _unpacked(there) != _unpacked(_metadata(layout)):
             raise InputError(f"{folder / 'zarr.json'} describes another array than its data set does; build it again")
         indices = [_index(folder / layout.name(shard), layout, shard) for shard in range(layout.shards)]
         self._places = np.concatenate(indices) if indices else np.empty((0, 2), dtype="<u8")
@@ -183,15 +185,3 @@ def _metadata(layout: Layout) -> dict[str, Any]:
 def _unpacked(metadata: Any) -> str:
     """``zarr.json`` but for what blosc packs with, which its own header says."""
     return re.sub(r'"(cname|clevel)": [^,}]+', "", json.dumps(metadata, sort_keys=True))
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1) + "\n")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); copy the data set again, or build it again") from None

@@ -23,7 +23,6 @@ from distal.models.borzoi import Borzoi
 from distal.models.enformer import Enformer
 from distal.models.inheritance import Student, inherit
 from distal.predictor import Predictor
-from distal.tracks import TrackTable
 from distal.train.config import Config
 from distal.train.run import Run, loss, start
 from distal.train.schedule import learning_rate
@@ -105,8 +104,6 @@ def _write(run: Run, student: Student, teacher: Predictor, examples: Mapping[str
         "examples": dict(examples),
         "config": run.config.model_dump(mode="json", exclude={"out"}),
     }
-    tables = {
-        head: TrackTable(tuple(replace(row, file="") for row in mixture.table)) for head, mixture in run.train.items()
-    }
+    tables = {head: mixture.table.without_files() for head, mixture in run.train.items()}
     spec = replace(run.spec, provenance=provenance)
     return zoo.save(student, run.out / run.config.name, spec, tables, dtype=run.config.weights)

@@ -25,7 +25,6 @@ from distal.models import zoo
 from distal.models.adapters import merged_state
 from distal.models.layers import freeze_statistics
 from distal.models.letters import alphabet, one_hot
-from distal.tracks import TrackTable
 from distal.train import guard, optimizer, schedule
 from distal.train.board import Board
 from distal.train.config import Config
@@ -182,8 +181,5 @@ def _export(run: Run, valid: Mapping[str, Mapping[str, float | None]]) -> None:
         "valid_pearson": valid,
     }
     spec = replace(run.spec, provenance=provenance)
-    tables = {
-        head: TrackTable(tuple(replace(row, file="") for row in mixture.table.rows))
-        for head, mixture in run.train.items()
-    }
+    tables = {head: mixture.table.without_files() for head, mixture in run.train.items()}
     zoo.save(run.kept, run.out / config.name, spec, tables, dtype=config.weights)
