@@ -455,7 +455,8 @@ def test_real_variants_of_the_models_that_ship(shared: Path, name: str) -> None:
         haplotypes(genome, predictor.window, judge(genome, predictor.window, row)).sequences
         for row in (rows[100], rows[9000], indels[10], indels[-10])
     ]
-    end = genome.codes(Interval("chr20", genome.sizes["chr20"] - 80_000, genome.sizes["chr20"] - 80_000 + 32_768))
+    begin = genome.sizes["chr20"] - 80_000
+    end = genome.codes(Interval("chr20", begin, begin + predictor.window.input_bp))
     groups.append([end, Edit("snv", 16_000, 1, 0, 1)(np.concatenate([end[: 8 * BIN], end]), len(end))])
     fast, exact = Incremental(predictor), Incremental(double)
     for sequences in groups:

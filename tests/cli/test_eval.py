@@ -57,6 +57,27 @@ def test_the_baseline_stands_beside_the_model(ask: list[str], capsys: pytest.Cap
     assert all(track["kmer_pearson"] > max(0.7, track["pearson"]) for track in result["tracks"])
 
 
+def test_a_card_says_what_was_measured_and_keeps_the_rest(ask: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    card = Path(ask[3]) / "README.md"
+    assert main(ask) == 0
+    assert not card.exists()
+    card.write_text("# Mine\n\nWritten by hand.\n")
+    for options in ([], ["--rc"], ["--rc"]):
+        assert main([*ask, "--card", *options]) == 0
+    printed = capsys.readouterr()
+    head, _, block = card.read_text().partition("\n\n<!-- tracks human test -->\n")
+    assert head == "# Mine\n\nWritten by hand."
+    assert "both strands" in block
+    assert block.count("| assay | tracks | pearson | r2 |") == 1
+    last = printed.out.split("assay")[-1].splitlines()[-1].split()
+    assert f"| all | 3 | {float(last[2]):.3f} |" in block
+    assert block.endswith(" --split test --rc\n<!-- /tracks human test -->\n")
+    assert str(card.parent.parent) not in block
+    card.write_text(card.read_text().replace("<!-- /tracks", "<!-- tracks"))
+    assert main([*ask, "--card"]) == 2
+    assert "no <!-- /tracks human test -->" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_sentence(ask: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ask, "--per", "bin"]) == 2
     (tmp_path / "empty.bed").write_text("")

@@ -27,8 +27,8 @@ def begin(
     Parameters
     ----------
     config
-        TOML file as for `distal train`, or the name of a recipe that ships with distal: enformer-student,
-        basenji2-student.
+        TOML file as for `distal train`, or the name of a recipe that ships with distal: enformer-mini,
+        basenji2-mini.
     data
         Folder that the config's data folders are relative to.
     examples

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from distal.cli.console import emit, say
 from distal.cli.eval_long_range import long_range as long_range
+
+if TYPE_CHECKING:
+    from distal.evals.run import Evaluation
 
 
 def tracks(
@@ -22,6 +25,7 @@ def tracks(
     per: Literal["assay", "track"] = "assay",
     device: str = "cpu",
     precision: Literal["fp32", "bf16"] = "fp32",
+    card: bool = False,
     json: bool = False,
 ) -> None:
     """Correlation of predicted with measured tracks on held-out windows.
@@ -57,6 +61,8 @@ def tracks(
         Where the model runs.
     precision
         fp32, or bf16 for matrix products; faster only where the hardware has it (`distal doctor` tells).
+    card
+        Also write the means into the model's card, the README.md of its folder, with the command that gives them.
     json
         Print every track as JSON.
     """
@@ -68,11 +74,27 @@ def tracks(
     predictor = load(model, head, device, precision)
     genome, annotation = None if fasta is None else Genome(fasta), None if genes is None else Genes.read(genes)
     result = evaluate(predictor, data, split, rc, genome, annotation, baseline)
+    if card:
+        _write_card(model, result, Path(data).name)
     if json:
         emit(result, json=True)
         return
-    strands = "both strands" if rc else "one strand"
-    extent = f"{result.windows} windows, {result.bins:,} bins of {result.bin_bp} bp"
-    starts = f", {result.genes:,} genes" if result.genes else ""
-    say(f"{result.model}, {head}, {split}: {extent}{starts}, {strands}")
+    say(f"{result.model}, {_extent(result)}")
     emit(result.by_track() if per == "track" else result.table())
+
+
+def _extent(result: Evaluation) -> str:
+    strands = "both strands" if result.rc else "one strand"
+    starts = f", {result.genes:,} genes" if result.genes else ""
+    extent = f"{result.windows} windows, {result.bins:,} bins of {result.bin_bp} bp"
+    return f"{result.head}, {result.split}: {extent}{starts}, {strands}"
+
+
+def _write_card(model: str, result: Evaluation, data: str) -> None:
+    """The block of this head and split; the command has the names of model and data, for paths are anyone's own."""
+    from distal.models import cards, zoo
+
+    command = f"distal eval tracks --model {result.model} --data {data} --head {result.head} --split {result.split}"
+    options = " --rc" if result.rc else ""
+    body = f"{_extent(result)}\n\n{cards.table(result.table())}\n\n    {command}{options}"
+    say(f"wrote {cards.put(zoo.find(model), f'tracks {result.head} {result.split}', body)}")
