@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,18 @@ def test_files_hold_rows_by_number_and_the_last_one_fewer(tmp_path: Path) -> Non
         *(f"c/{i}/0/0" for i in range(3)),
         "zarr.json",
     ]
+
+
+def test_packing_makes_no_semaphore(tmp_path: Path) -> None:
+    """Python's resource tracker would complain of it when a worker that packs is ended."""
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from distal.io import shards;"
+        "from multiprocessing import resource_tracker as tracker;"
+        "layout = shards.Layout(2, (3,), 'float16', 2); folder = Path(sys.argv[1]);"
+        "shards.create(folder, layout); shards.write(folder, layout, 0, np.ones((2, 3), np.float16));"
+        "sys.exit(tracker._resource_tracker._fd is not None)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "array")], check=False).returncode == 0
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:

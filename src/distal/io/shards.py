@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import google_crc32c
@@ -29,6 +30,7 @@ from distal.files import replacing
 from distal.io import documents
 
 blosc.use_threads = False  # several threads would put the blocks of a row in the order in which they end
+blosc._MUTEX, blosc._MUTEX_IS_INIT = Lock(), True  # numcodecs' own is a semaphore, which ended workers leave behind
 
 _CRC = 4
 """Bytes of a CRC32C, stored behind what it is of."""
