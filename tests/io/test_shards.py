@@ -98,7 +98,7 @@ def test_packing_makes_no_semaphore(tmp_path: Path) -> None:
     """Python's resource tracker would complain of it when a worker that packs is ended."""
     code = (
         "import sys, numpy as np; from pathlib import Path; from distal.io import shards;"
-        "from multiprocessing import resource_tracker as tracker;"
+        "from multiprocessing import resource_tracker as tracker, set_start_method; set_start_method('spawn');"
         "layout = shards.Layout(2, (3,), 'float16', 2); folder = Path(sys.argv[1]);"
         "shards.create(folder, layout); shards.write(folder, layout, 0, np.ones((2, 3), np.float16));"
         "sys.exit(tracker._resource_tracker._fd is not None)"
