@@ -15,6 +15,7 @@ from tests.data import tiny
 from tests.train import processes, small
 
 from distal.errors import InputError
+from distal.files import digest
 from distal.models import adapters, zoo
 from distal.predictor import load
 from distal.tracks import read_targets, write_targets
@@ -72,6 +73,8 @@ def test_only_what_the_mode_names_moves(base: Path, data: Path, tmp_path: Path, 
     folder = loop.fit(config(base, tmp_path, mode=mode), data)
     before, after = weights(base), weights(folder)
     assert after.keys() == {name.replace("mouse", "new") for name in before}
+    assert (folder / zoo.CONFIG).read_text().count(digest(base / zoo.WEIGHTS)) == 1
+    assert str(base) not in (folder / zoo.CONFIG).read_text()
     moved = {name for name in after if name in before and not torch.equal(before[name], after[name])}
     norms = {name for name in before if "running" in name or "num_batches" in name}
     trunk = {name for name in before if not name.startswith("heads.")} - norms

@@ -22,6 +22,12 @@ def architecture(chosen: FinetuneSection) -> tuple[str, dict[str, Any]]:
     return spec.family, {**spec.config.to_json(), **chosen.architecture}
 
 
+def base(chosen: FinetuneSection) -> dict[str, str]:
+    """Name and checksum of the weights that a run starts from."""
+    spec = zoo.read_spec(zoo.find(chosen.base))
+    return {"name": spec.name, "weights_sha256": spec.weights_sha256}
+
+
 def begin(model: nn.Module, chosen: FinetuneSection, tables: Mapping[str, TrackTable]) -> None:
     """Give a new `model` the trained weights, and let only those learn that `chosen.mode` names.
 

@@ -25,7 +25,7 @@ from distal.models import zoo
 from distal.models.adapters import merged_state
 from distal.models.layers import freeze_statistics
 from distal.models.letters import alphabet, one_hot
-from distal.train import guard, optimizer, schedule
+from distal.train import finetune, guard, optimizer, schedule
 from distal.train.board import Board
 from distal.train.config import Config
 from distal.train.distributed import adding, joined
@@ -172,11 +172,12 @@ def _moments(run: Run, head: str) -> PearsonR:
 
 
 def _export(run: Run, valid: Mapping[str, Mapping[str, float | None]]) -> None:
-    """Write the kept weights as a model folder, with provenance and with track tables that name no one's files."""
+    """Write the kept weights as a model folder; its provenance and track tables name no one's files."""
     config = run.config
     provenance = {
         "command": "distal train",
-        "config": config.model_dump(mode="json", exclude={"out"}),
+        "base": None if config.finetune is None else finetune.base(config.finetune),
+        "config": config.model_dump(mode="json", exclude={"out": True, "finetune": {"base"}}),
         "steps": run.progress.step,
         "valid_pearson": valid,
     }
