@@ -24,6 +24,7 @@ from distal.evals.statistics import (
     roc,
     spearman,
     steiger,
+    wilcoxon,
 )
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -168,3 +169,19 @@ def test_p_values_of_no_difference_are_uniform(test, binary) -> None:
         first, second = shared + random.normal(size=(2, 100))
         found.append(test(truth > 0 if binary else truth, first, second).p)
     assert stats.kstest(found, "uniform").pvalue > 0.01
+
+
+@settings(max_examples=25)
+@given(SEEDS, st.integers(1, 40), st.booleans())
+def test_signed_ranks_are_scipys(seed: int, pairs: int, whole: bool) -> None:
+    first, second = np.random.default_rng(seed).normal(1, 3, size=(2, pairs))
+    if whole:
+        first, second = first.round(), second.round()
+        first[0] = second[0] + 1
+    apart = first[first != second] - second[first != second]
+    exact = len(apart) <= 25 and len(set(np.abs(apart))) == len(apart)
+    method = "exact" if exact else "approx"
+    assert wilcoxon(first, second) == pytest.approx(stats.wilcoxon(apart, method=method, correction=False).pvalue)
+    assert wilcoxon(second, first) == pytest.approx(wilcoxon(first, second))
+    assert wilcoxon(first, first) == 1
+    assert math.isnan(wilcoxon([], []))

@@ -150,7 +150,7 @@ def paired_bootstrap(
 
     found = np.array([difference(rows) for rows in _resamples(columns, seed, draws, groups)])
     seen = found[~np.isnan(found)]
-    fewer = min(np.count_nonzero(seen <= 0), np.count_nonzero(seen >= 0))
+    fewer = int(min(np.count_nonzero(seen <= 0), np.count_nonzero(seen >= 0)))
     p = min(1.0, 2 * (fewer + 1) / (len(seen) + 1)) if len(seen) else math.nan
     return Difference(difference(np.arange(len(columns[0]))), *_interval(found, level), p)
 
@@ -206,6 +206,30 @@ def _shared(one: float, other: float, between: float) -> float:
     """Correlation of two sample correlations that share a variable (Pearson and Filon 1898)."""
     left = between * (1 - one**2 - other**2) - 0.5 * one * other * (1 - one**2 - other**2 - between**2)
     return left / ((1 - one**2) * (1 - other**2))
+
+
+def wilcoxon(first: ArrayLike, second: ArrayLike) -> float:
+    """Two-sided p-value of Wilcoxon's signed ranks of paired numbers [n]; pairs that are equal are left out.
+
+    Exact up to 25 pairs without equal differences, beyond it by the normal approximation, ties counted. 1 where all
+    pairs are equal, NaN where there is none.
+    """
+    apart = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    pairs, apart = len(apart), apart[apart != 0]
+    n = len(apart)
+    if not n:
+        return 1.0 if pairs else math.nan
+    places = ranks(_column(np.abs(apart)))[:, 0]
+    less = min(places[apart > 0].sum(), places[apart < 0].sum())
+    _, counts = np.unique(places, return_counts=True)
+    if n <= 25 and counts.max() == 1:
+        ways = np.zeros(n * (n + 1) // 2 + 1)
+        ways[0] = 1
+        for place in range(1, n + 1):
+            ways[place:] += ways[: len(ways) - place].copy()
+        return min(1.0, float(2 * ways[: int(less) + 1].sum() / 2**n))
+    variance = n * (n + 1) * (2 * n + 1) / 24 - float((counts**3 - counts).sum()) / 48
+    return _two_sided((less - n * (n + 1) / 4) / math.sqrt(variance))
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:
