@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.scoring.test_compare import row, sad, write
 
@@ -91,6 +91,7 @@ def test_components_of_a_turned_variant_are_those_of_the_turned_scores(tmp_path:
     np.testing.assert_allclose([column(found, "PC1"), column(found, "PC2")], expected.T, rtol=1e-4)
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 1000), st.sampled_from([0.02, 0.1, 0.5]))
 def test_the_top_share_is_that_of_a_sort(tmp_path_factory: pytest.TempPathFactory, seed: int, share: float) -> None:
     folder = tmp_path_factory.mktemp("top")

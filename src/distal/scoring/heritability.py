@@ -150,7 +150,7 @@ class _Counted:
 
     def passing(self, source: Iterator[tuple[list[Snp], Array]]) -> Iterator[tuple[list[Snp], Array]]:
         for snps, values in source:
-            known = np.isfinite(values).all(axis=1)
+            known = np.asarray(np.isfinite(values).all(axis=1))
             palindromes = np.array([_FLIP.get(snp.a1) == snp.a2 for snp in snps], dtype=np.bool_)
             self.rows += len(snps)
             self.scored += int(known.sum())
