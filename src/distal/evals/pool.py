@@ -6,7 +6,7 @@ by position; else by ID. A place or ID that several variants share names all of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -27,8 +27,8 @@ from distal.tracks import TrackTable
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 _BLOCK = 1 << 14
-_SCORED = (SCORED, REF_FLIPPED)
-"""Of the latter some have scores: those of a run that was asked to swap alleles."""
+WITH_SCORES = (SCORED, REF_FLIPPED)
+"""Statuses of variants with scores, the latter in a run that was asked to swap alleles; duplicates are left out."""
 FARTHEST = 10_000_000
 """Distance to the nearest start site, in bp, that stands for a contig without any."""
 
@@ -43,8 +43,8 @@ class Pool:
     """Columns: place (0 to n - 1), file, row, chrom (its shortest spelling), pos (1-based), id, low, high (alleles)."""
 
     @classmethod
-    def of(cls, path: str | Path) -> Pool:
-        """The variants of a folder of score files, or of one; duplicates are left out.
+    def of(cls, path: str | Path, statuses: Sequence[str] = WITH_SCORES) -> Pool:
+        """The variants of a folder of score files, or of one, whose status is one of `statuses`.
 
         Raises `InputError` where the files' tracks differ or no variant has scores.
         """
@@ -54,11 +54,11 @@ class Pool:
                 tables.append(scores.table)
                 first = 0
                 for block in scores.blocks(_BLOCK, ()):
-                    frames.append(_frame(block.rows, number, first))
+                    frames.append(_frame(block.rows, number, first, statuses))
                     first += len(block.rows)
         if any(table.names != tables[0].names for table in tables):
             raise InputError(f"the score files of {path} have different tracks; give files of one kind")
-        frame = pl.concat(frames) if frames else _frame([], 0, 0)
+        frame = pl.concat(frames) if frames else _frame([], 0, 0, ())
         if not len(frame):
             raise InputError(f"{path} has no variant with scores")
         return cls(paths, tables[0], frame.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64)))
@@ -116,24 +116,30 @@ class Pool:
             values[where] = matrix[:, channels]
         return values
 
+    def by_file(self, places: Rows) -> Iterator[tuple[Path, slice, Rows]]:
+        """For every file that has some of `places` (ascending): its path, which of them, and their rows in it."""
+        file, row = (self.frame[name].to_numpy()[places] for name in ("file", "row"))
+        for number in np.unique(file).tolist():
+            first, end = np.searchsorted(file, (number, number + 1)).tolist()
+            yield self.paths[number], slice(first, end), row[first:end]
+
     def _read(self, places: Rows, score: str | None) -> Iterable[tuple[slice, Sequence[ScoreRow], Matrix]]:
         if (np.diff(places) < 0).any():
             raise ValueError("places must ascend")
-        file, row = (self.frame[name].to_numpy()[places] for name in ("file", "row"))
-        for number, path in enumerate(self.paths):
-            first, end = np.searchsorted(file, (number, number + 1))
+        for path, part, rows in self.by_file(places):
             with Scores(path) as scores:
-                for start in range(first, end, 256):
-                    part = slice(start, min(start + 256, end))
-                    block = scores.read(row[part], () if score is None else (score,))
-                    yield part, block.rows, np.empty((0, 0), np.float32) if score is None else block.values[score]
+                for start in range(0, len(rows), 256):
+                    some = rows[start : start + 256]
+                    block = scores.read(some, () if score is None else (score,))
+                    where = slice(part.start + start, part.start + start + len(some))
+                    yield where, block.rows, np.empty((0, 0), np.float32) if score is None else block.values[score]
 
 
-def _frame(rows: Sequence[ScoreRow], file: int, first: int) -> pl.DataFrame:
+def _frame(rows: Sequence[ScoreRow], file: int, first: int, statuses: Sequence[str]) -> pl.DataFrame:
     kept = [
         (file, first + i, _bare(row.chrom), row.pos, row.name, *sorted((row.ref, row.alt)))
         for i, row in enumerate(rows)
-        if row.status in _SCORED
+        if row.status in statuses
     ]
     schema: dict[str, Any] = {"file": pl.Int64, "row": pl.Int64, "chrom": pl.String, "pos": pl.Int64}
     schema |= {"id": pl.String, "low": pl.String, "high": pl.String}
