@@ -100,21 +100,41 @@ def letters(predictor: Predictor, codes: Codes) -> Tensor:
 
 def slope(predictor: Predictor, x: Tensor, mask: Mask, rc: bool = False, shifts: Sequence[int] = (0,)) -> Slope:
     """Value and gradient at any point of the letters' space, x [input_bp, 4], one-hot or between sequences."""
-    mask.check(predictor)
     module = differentiable(predictor.module)
     ways = readings(rc, shifts)
     value, total = 0.0, torch.zeros_like(x)
     for way in ways:
-        there = mask.read(way, predictor)
         read = _read(x, way, predictor.n).detach().requires_grad_()
         with exact(predictor.device):
-            prediction = module(read[None], predictor.head)[0]
-            chosen = prediction[torch.from_numpy(there.bins)][:, torch.from_numpy(there.channels)]
-            weights = torch.full_like(chosen, 1 / len(there.channels))
+            chosen = _chosen(module, predictor, read, mask, way)
+            weights = torch.full_like(chosen, 1 / chosen.shape[1])
             (found,) = torch.autograd.grad(chosen, read, weights)
-        value += float(chosen.detach().cpu().double().sum(0).mean())
+        value += _sum(chosen)
         total += _unread(found, way)
     return Slope(value / len(ways), (total / len(ways)).numpy(force=True))
+
+
+@torch.no_grad()
+def value(predictor: Predictor, x: Tensor, mask: Mask, rc: bool = False, shifts: Sequence[int] = (0,)) -> float:
+    """The mask's value at a point x [input_bp, 4], by the module that is differentiated."""
+    ways = readings(rc, shifts)
+    with exact(predictor.device):
+        read = (_chosen(predictor.module, predictor, _read(x, way, predictor.n), mask, way) for way in ways)
+        return sum(map(_sum, read)) / len(ways)
+
+
+def _chosen(module: nn.Module, predictor: Predictor, read: Tensor, mask: Mask, way: Reading) -> Tensor:
+    """The mask's part of what the model says of letters [L, 4] that were read one way, [bins, channels]."""
+    mask.check(predictor)
+    there = mask.read(way, predictor)
+    prediction: Tensor = module(read[None], predictor.head)[0]
+    bins, channels = (torch.from_numpy(indices).to(prediction.device) for indices in (there.bins, there.channels))
+    return prediction.index_select(0, bins).index_select(1, channels)
+
+
+def _sum(chosen: Tensor) -> float:
+    """Sum over bins, mean over channels, in float64."""
+    return float(chosen.detach().cpu().double().sum(0).mean())
 
 
 def differentiable(module: nn.Module) -> nn.Module:
