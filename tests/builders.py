@@ -1,4 +1,4 @@
-"""Small real things that several tests need: models of both families with random weights, a genome, a track table."""
+"""Small real things that several tests need: models of every family with random weights, a genome, a track table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from distal.io.fasta import Genome
 from distal.models.basenji2 import Basenji2, Basenji2Config
+from distal.models.borzoi import Borzoi, BorzoiConfig
 from distal.models.enformer import Enformer, EnformerConfig
 from distal.models.zoo import Spec
 from distal.predictor import Predictor
@@ -31,6 +32,15 @@ ENFORMER = EnformerConfig(
 BASENJI2 = Basenji2Config(
     stem=8, tower=(8, 8, 8, 8, 8, 8), dilated_layers=3, dilated=8, final=12, input_bp=2048, bins=8, heads={"human": 6}
 )
+BORZOI = BorzoiConfig(
+    stem=8,
+    tower=(8, 8, 8, 8, 8, 8),
+    key_size=8,
+    position_features=8,
+    input_bp=2048,
+    bins=32,
+    heads={"human": 6},
+)
 
 
 def perturbed(module: nn.Module, seed: int = 0) -> nn.Module:
@@ -45,9 +55,14 @@ def perturbed(module: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def predictor(family: str = "enformer", batch_size: int = 4, precision: str = "fp32", n: float = 0.0) -> Predictor:
-    """A tiny model that reads 2,048 bp and says 8 bins of 128 bp for the six tracks of `TABLE`."""
+    """A tiny model that reads 2,048 bp and says 1,024 of them, in bins of 128 (Borzoi 32) bp, for `TABLE`'s tracks."""
     torch.manual_seed(1)
-    module = {"enformer": lambda: Enformer(ENFORMER), "basenji2": lambda: Basenji2(BASENJI2)}[family]()
+    families = {
+        "enformer": lambda: Enformer(ENFORMER),
+        "basenji2": lambda: Basenji2(BASENJI2),
+        "borzoi": lambda: Borzoi(BORZOI),
+    }
+    module = families[family]()
     spec = Spec(f"tiny-{family}", family, module.config, "Apache-2.0")
     return Predictor(perturbed(module), spec, TABLE, "human", torch.device("cpu"), precision, batch_size, n)
 

@@ -51,6 +51,9 @@ VERBS = {
     "calibrate apply": "Write each score's place in a null beside it.",
     "calibrate info": "What a null is made of.",
     "lookup": "Look up variants in scores that were written before.",
+    "disease enrich": "Which cell types a trait's variants act in, against matched controls.",
+    "disease cards": "An evidence card for each variant of a list.",
+    "disease annot": "Scores as annotations for LDSC and SLDP.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "data splits": "Choose windows of a genome for training, validation and test.",
     "data build": "Make a data set of a genome and files of signal.",
@@ -66,6 +69,7 @@ VERBS = {
 }
 """Every verb and its line in `distal --help`, in that order; `a b` is function `b` of `cli/a.py`."""
 GROUPS = {
+    "disease": "What variant scores say of a trait.",
     "data": "Make data sets and look at them.",
     "models": "List, describe, download, import and begin models.",
     "pcs": "Principal components of variant scores.",

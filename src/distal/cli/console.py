@@ -70,7 +70,7 @@ def emit(result: Any, json: bool = False) -> None:
     `result` is text, a mapping (printed as aligned `key  value` lines), a list of mappings with the same keys (printed
     as a table), a dataclass, or mappings of those. NaN and infinities become null in JSON, which has no word for them.
     """
-    print(dumps(_plain(result), indent=2, ensure_ascii=False) if json else _text(result))  # noqa: T201
+    print(dumps(plain(result), indent=2, ensure_ascii=False) if json else _text(result))  # noqa: T201
 
 
 @dataclass
@@ -140,16 +140,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """`value` in the types that JSON has."""
     if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
+        return plain(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | None) else str(value)

@@ -133,19 +133,20 @@ def ism(
     rc: bool = False,
     deletions: bool = False,
     progress: Callable[[int], None] = lambda done: None,
+    read: Interval | None = None,
 ) -> Ism:
     """In-silico mutagenesis of `region`: a prediction for each of its 3 x width substitutions, and width deletions.
 
-    All sequences are read in the one window centred on `region`, so no effect is mixed with a change of window. An N
-    in the reference has four substitutions. `progress` is called with the number of mutants just done. Sequences and
-    predictions are held as many at a time as `pass_` takes together. Raises `InputError` when the region or the target
-    is not inside that window's output.
+    All sequences are read in the one window centred on `region`, or in the window `read`, so no effect is mixed with a
+    change of window. An N in the reference has four substitutions. `progress` is called with the number of mutants just
+    done. Sequences and predictions are held as many at a time as `pass_` takes together. Raises `InputError` when the
+    region or the target is not inside that window's output; in a window that is given, the region may be anywhere.
     """
     objective, shape = objective or Objective(), pass_.predictor.window
     region = on_genome(region, genome)
-    target, bins = _target(shape, genome, region, objective)
+    target, bins = _target(shape, genome, region, objective, read)
     table, effect = pass_.predictor.tracks.select(objective.query), objective.statistic.of
-    around, reading = _Around.of(shape, genome, region), _Reading(pass_, bins, table.channels, rc)
+    around, reading = _Around.of(shape, genome, region, read), _Reading(pass_, bins, table.channels, rc)
     ref, replaced = _substitutions(around, reading)
     values = np.zeros((region.width, LETTERS, len(table)), dtype=np.float32)
     for change, alt in replaced:
@@ -182,8 +183,8 @@ class _Around:
     shape: Window
 
     @classmethod
-    def of(cls, shape: Window, genome: Genome, region: Interval) -> _Around:
-        read = shape.input_around(region)
+    def of(cls, shape: Window, genome: Genome, region: Interval, read: Interval | None) -> _Around:
+        read = read or shape.input_around(region)
         codes = genome.codes(Interval(read.chrom, read.start, read.end + 1))
         return cls(codes, region.start - read.start, region.width, shape)
 
@@ -283,14 +284,18 @@ def _over_same_bases(ref: Tensor, shifted: Tensor, places: NDArray[np.int64], bi
 # --- the target
 
 
-def _target(shape: Window, genome: Genome, region: Interval, objective: Objective) -> tuple[Interval, slice]:
+def _target(
+    shape: Window, genome: Genome, region: Interval, objective: Objective, read: Interval | None
+) -> tuple[Interval, slice]:
     """The interval that the summed bins cover, and those bins."""
-    output = shape.output_of(shape.input_around(region))
+    output = shape.output_of(read or shape.input_around(region))
     wanted = objective.target
     if wanted is None:
         wanted = region.resize(region.width + 2 * FLANK * shape.bin_bp).clip(output.start, output.end)
     wanted = Interval(genome.resolve(wanted.chrom), wanted.start, wanted.end)
-    for name, interval in (("region", region), ("target", wanted)):
+    if read is not None and not read.contains(region):
+        raise InputError(f"region {region!r} is not inside {read!r}, the window that is read; ask for a part of it")
+    for name, interval in (("region", wanted if read else region), ("target", wanted)):
         if not output.contains(interval):
             raise InputError(
                 f"{name} {interval!r} is not inside {output!r}, the output of the window centred on the region; "

@@ -10,6 +10,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,23 @@ class Genes:
         for rows in (self._tss.rows, self._exons.rows):
             made.update(np.ascontiguousarray(rows, dtype="<i8").tobytes() + b"\n")
         return made.hexdigest()
+
+    def named(self, name: str) -> list[Gene]:
+        """The genes of that name or identifier, without regard to case and to an identifier's version, in file order.
+
+        Raises `InputError` where there is none.
+        """
+        wanted = name.lower()
+        found = [
+            self._gene(gene)
+            for gene, (id, known, _, _) in enumerate(self._facts)
+            if wanted in (known.lower(), id.lower(), id.lower().partition(".")[0])
+        ]
+        if not found:
+            near = get_close_matches(name, {known for _, known, _, _ in self._facts}, n=1)
+            meant = f"did you mean {near[0]}?" if near else "give a name or an identifier that it has"
+            raise InputError(f"the annotation has no gene {name!r}; {meant}")
+        return found
 
     def touching(self, interval: Interval) -> list[Gene]:
         """The genes with a TSS or a base of an exon inside `interval`, in the order of the file."""

@@ -2,6 +2,7 @@
 
 Lines that start with ``##`` come first (a .pvar may have them), then a line that names the columns, in any order, then
 a variant a line, tab-separated; several ALT alleles are separated by commas. Columns that are not needed are not read.
+Lists of ancestral and derived alleles are read too: the ancestral one stands for REF.
 Without names there must be four columns (chromosome, position, REF, ALT) or five (the ID third): a .bim has no names,
 and which of its alleles is the genome's it doesn't say. Positions count from 1.
 
@@ -16,13 +17,15 @@ from typing import NamedTuple
 from distal.errors import InputError
 from distal.io.vcf import VcfRow, alleles, checked
 
-_NAMES = {
+NAMES = {
     "chrom": ("chrom", "chr", "chromosome", "contig", "seqnames"),
     "pos": ("pos", "position", "bp", "base_pair_location"),
     "ref": ("ref", "reference", "ref_allele", "reference_allele"),
     "alt": ("alt", "alternate", "alternative", "alt_allele", "alternate_allele"),
 }
-_IDS = ("id", "rsid", "rs_id", "snp", "snpid", "snp_id", "variant_id", "variant", "marker", "name")
+POLARISED = {"ref": ("ancestral", "ancestral_allele", "aa"), "alt": ("derived", "derived_allele")}
+"""What stands for REF and ALT in lists of changes along a lineage, where nothing is called REF or ALT."""
+IDS = ("id", "rsid", "rs_id", "snp", "snpid", "snp_id", "variant_id", "variant", "marker", "name")
 """What the column of names may be called; the first that there is counts."""
 _UNNAMED = {4: (0, 1, None, 2, 3), 5: (0, 1, 2, 3, 4)}
 
@@ -78,13 +81,15 @@ def _named(fields: list[str], where: str) -> _Columns | None:
     """The columns of a line that names them; None where it has a number for a position: it is a variant."""
     names = [field.strip().lower() for field in fields]
     names[0] = names[0].removeprefix("#").strip()
-    found = {column: [i for i, name in enumerate(names) if name in known] for column, known in _NAMES.items()}
+    found = {column: [i for i, name in enumerate(names) if name in known] for column, known in NAMES.items()}
+    if not (found["ref"] or found["alt"]):
+        found |= {column: [i for i, name in enumerate(names) if name in known] for column, known in POLARISED.items()}
     for column, places in found.items():
         if len(places) > 1:
             called = " and ".join(fields[place] for place in places)
             raise InputError(f"{where}: {called} both name the column {column}; rename one of them")
     if all(found.values()):
-        name = next((names.index(known) for known in _IDS if known in names), None)
+        name = next((names.index(known) for known in IDS if known in names), None)
         chrom, pos, ref, alt = (places[0] for places in found.values())
         return _Columns(chrom, pos, name, ref, alt, len(names))
     if any(found.values()) or not any(field.isdigit() for field in fields):

@@ -76,6 +76,28 @@ def rows(text: Iterable[str], source: str) -> Iterator[VcfRow]:
         yield from alleles(line, record, fields)
 
 
+def beside(text: Iterable[str], source: str, keys: Sequence[Sequence[str]]) -> Iterator[tuple[VcfRow, tuple[str, ...]]]:
+    """As `rows`, each with a value of INFO for each of `keys`, empty where it has none.
+
+    An entry of `keys` holds the names that one thing may have, in lower case: the first that there is counts, in any
+    case. A key with as many values as the record has ALT alleles gives each of them its own.
+    """
+    for record, (line, fields) in enumerate(_records(text, source)):
+        columns = fields[5].split("\t", 3) if len(fields) > 5 else []
+        items = (item.partition("=") for item in columns[2].split(";")) if len(columns) > 2 else ()
+        info = {key.lower(): value for key, _, value in items}
+        values = [next((info[name] for name in names if name in info), "") for names in keys]
+        found = alleles(line, record, fields)
+        for i, row in enumerate(found):
+            yield row, tuple(_own(value, i, len(found)) for value in values)
+
+
+def _own(value: str, allele: int, alleles: int) -> str:
+    """The value of one ALT allele among several."""
+    parts = value.split(",")
+    return parts[allele] if len(parts) == alleles else value
+
+
 def alleles(line: int, record: int, fields: Sequence[str]) -> list[VcfRow]:
     """A row for each ALT allele of CHROM, POS, ID, REF, ALT (that `checked` found to be a record)."""
     chrom, pos, name, ref, alts = fields[:5]

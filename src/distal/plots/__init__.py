@@ -4,19 +4,23 @@ Every function returns a matplotlib `Figure` (or draws on the axes that it is gi
 pyplot, no rcParams left changed, any thread, no display needed.
 """
 
+from distal.plots.arcs import Arc, arcs
 from distal.plots.distances import by_distance
 from distal.plots.logos import WRAP_BP, Effects, logo, mutagenesis
+from distal.plots.panels import Genes
 from distal.plots.scatters import scatter
-from distal.plots.signals import Genes, alleles, tracks
+from distal.plots.signals import alleles, tracks
 from distal.plots.style import COLOURS, LETTERS, save
 
 __all__ = [
     "COLOURS",
     "LETTERS",
     "WRAP_BP",
+    "Arc",
     "Effects",
     "Genes",
     "alleles",
+    "arcs",
     "by_distance",
     "logo",
     "mutagenesis",

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from distal.coords import Interval
 from distal.data.summary import Summary
-from distal.plots.signals import ASSAYS
+from distal.plots.panels import ASSAYS
 from distal.plots.style import ALT, GRID, INK, SOFT, positions, style
 
 SPLITS = {"train": "#b8c4cc", "valid": "#E69F00", "test": "#0072B2"}

@@ -105,7 +105,7 @@ def signed(score: str) -> bool:
     return _UNSIGNED.match(score) is None
 
 
-class _Rows(NamedTuple):
+class Chromosome(NamedTuple):
     """The rows of one chromosome in one file, sorted by POS."""
 
     scores: Scores
@@ -133,20 +133,20 @@ class _Side:
     def __init__(self, path: str | Path, opened: Sequence[Scores]) -> None:
         self.path = path
         self.opened = opened
-        self.chroms: dict[str, _Rows] = {}
+        self.chroms: dict[str, Chromosome] = {}
         """Shortest spelling -> rows."""
         self.variants = sum(map(len, opened))
         names = {scores.table.names for scores in opened}
         if len(names) > 1:
             raise InputError(f"the score files of {path} have different tracks; compare files of one kind")
         for scores in opened:
-            for rows in _by_chromosome(scores):
+            for rows in by_chromosome(scores):
                 if earlier := self.chroms.get(_bare(rows.chrom)):
                     both = f"{earlier.scores.path} and {scores.path}"
                     raise InputError(f"{both} both hold chromosome {rows.chrom}; compare one of them")
                 self.chroms[_bare(rows.chrom)] = rows
 
-    def shared(self, other: _Side) -> list[tuple[_Rows, _Rows]]:
+    def shared(self, other: _Side) -> list[tuple[Chromosome, Chromosome]]:
         """The chromosomes that both have, in the order of this side's names."""
         both = [(rows, other.chroms[name]) for name, rows in self.chroms.items() if name in other.chroms]
         return sorted(both, key=lambda pair: pair[0].chrom)
@@ -156,7 +156,8 @@ def _bare(chrom: str) -> str:
     return min(spellings(chrom))
 
 
-def _by_chromosome(scores: Scores) -> Iterator[_Rows]:
+def by_chromosome(scores: Scores) -> Iterator[Chromosome]:
+    """The chromosomes of a file in order of first appearance, whatever the order of its rows."""
     found: dict[str, list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
     start = 0
     for block in scores.blocks(_KEYS, ()):
@@ -168,7 +169,7 @@ def _by_chromosome(scores: Scores) -> Iterator[_Rows]:
         start += len(block.rows)
     for chrom, pieces in found.items():
         pos, index = (np.concatenate(part) for part in zip(*pieces, strict=True))
-        yield _Rows(scores, chrom, index[np.argsort(pos, kind="stable")])
+        yield Chromosome(scores, chrom, index[np.argsort(pos, kind="stable")])
 
 
 @dataclass(frozen=True)

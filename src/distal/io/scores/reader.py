@@ -101,6 +101,10 @@ class Scores:
         """The facts about the run that made the file; empty for files that others published."""
         return dict(self._file.attrs)
 
+    def formula(self, score: str) -> str:
+        """What a score is, in words; empty for files that don't say."""
+        return str(self._score(score).attrs.get("formula", ""))
+
     def read(self, where: slice | Rows, scores: Sequence[str] | None = None) -> Block:
         """The rows at `where` (a slice, or indices in any order) with all their scores, or those named.
 
