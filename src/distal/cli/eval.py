@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from distal.cli.console import emit, say
+from distal.cli.eval_allelic import allelic as allelic
 from distal.cli.eval_cagi5 import cagi5 as cagi5
 from distal.cli.eval_long_range import long_range as long_range
 
