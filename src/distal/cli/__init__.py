@@ -55,6 +55,7 @@ VERBS = {
     "disease cards": "An evidence card for each variant of a list.",
     "disease annot": "Scores as annotations for LDSC and SLDP.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
+    "contributions": "What every base contributes to a prediction: gradients, mutagenesis, attention.",
     "data splits": "Choose windows of a genome for training, validation and test.",
     "data build": "Make a data set of a genome and files of signal.",
     "data import-tfrecords": "Turn Basenji's TFRecords into a data set, on more bases if asked.",
@@ -64,6 +65,8 @@ VERBS = {
     "data info": "What a data set holds, and which tracks look broken.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
     "eval tracks": "Correlation of predicted with measured tracks on held-out windows.",
+    "eval allelic": "Predicted effects of SNVs against allele-specific accessibility.",
+    "eval cagi5": "Effects of every substitution in 15 promoters and enhancers, against CAGI5's measurement.",
     "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
 }
