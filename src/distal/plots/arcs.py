@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,7 @@ class Arc:
 
 
 def arcs(
-    scored: dict[str, Sequence[Arc]],
+    scored: Mapping[str, Sequence[Arc]],
     interval: Interval,
     signal: Tracks | None = None,
     genes: Genes | None = None,
