@@ -65,6 +65,7 @@ VERBS = {
     "data info": "What a data set holds, and which tracks look broken.",
     "train": "Train a model from a TOML file; goes on where it stopped.",
     "eval tracks": "Correlation of predicted with measured tracks on held-out windows.",
+    "eval expression": "Expression of held-out genes, across genes and across tissues.",
     "eval allelic": "Predicted effects of SNVs against allele-specific accessibility.",
     "eval cagi5": "Effects of every substitution in 15 promoters and enhancers, against CAGI5's measurement.",
     "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",
