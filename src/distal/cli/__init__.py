@@ -54,6 +54,8 @@ VERBS = {
     "disease enrich": "Which cell types a trait's variants act in, against matched controls.",
     "disease cards": "An evidence card for each variant of a list.",
     "disease annot": "Scores as annotations for LDSC and SLDP.",
+    "evolution polarise": "Scores of derived alleles against ancestral ones, and which way they move tracks.",
+    "evolution orthologs": "Two heads' predictions for orthologous windows of two genomes, bin by bin.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "contributions": "What every base contributes to a prediction: gradients, mutagenesis, attention.",
     "data splits": "Choose windows of a genome for training, validation and test.",
@@ -75,6 +77,7 @@ VERBS = {
 """Every verb and its line in `distal --help`, in that order; `a b` is function `b` of `cli/a.py`."""
 GROUPS = {
     "disease": "What variant scores say of a trait.",
+    "evolution": "Effects along a lineage, and one sequence in two species.",
     "data": "Make data sets and look at them.",
     "models": "List, describe, download, import and begin models.",
     "pcs": "Principal components of variant scores.",

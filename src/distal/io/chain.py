@@ -53,6 +53,13 @@ class Chain:
         along = Interval(self.query.chrom, int(start), int(end), "+")
         return along if self.query.strand == "+" else along.mirrored(self.query_size)
 
+    def aligned(self, interval: Interval) -> int:
+        """How many bases of `interval` the chain aligns."""
+        if interval.chrom != self.target.chrom:
+            return 0
+        starts = np.maximum(self.starts, interval.start)
+        return int(np.maximum(np.minimum(self.starts + self.widths, interval.end) - starts, 0).sum())
+
 
 class Chains:
     """All chains of a file, by the chromosomes of its target."""
@@ -63,6 +70,12 @@ class Chains:
         self._chains: dict[str, list[Chain]] = defaultdict(list)
         for chain in read(self.path):
             self._chains[chain.target.chrom].append(chain)
+
+    def best(self, interval: Interval) -> Chain | None:
+        """The chain that aligns most bases of `interval`, of equals the first of the file; None where none does."""
+        chains = [chain for chain in self._chains.get(interval.chrom, ()) if chain.target.overlaps(interval)]
+        found = max(chains, key=lambda chain: chain.aligned(interval), default=None)
+        return found if found is not None and found.aligned(interval) else None
 
     def lift(self, interval: Interval) -> list[Interval]:
         """Where the bases of `interval` lie on the other assembly, a stretch for each chain, in the file's order."""
