@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests import builders
 
-from distal.coords import Interval
+from distal.coords import Interval, Variant
 from distal.errors import InputError
 from distal.evals import allelic
 from distal.incremental import Incremental
@@ -93,3 +93,11 @@ def test_a_model_agrees_with_itself(rc: bool, genome: Genome, tmp_path: Path) ->
     assert len(set(again[0].groups)) == 1  # all in 10 kb
     other = allelic.cases(through, genome, data, "assay=CAGE", "x", rc)[0]
     assert not np.allclose(other.scores, first.scores)
+
+
+def test_fewer_are_evenly_spread() -> None:
+    data = allelic.Imbalance(tuple(Variant("1", i, "A", "C") for i in range(10)), np.arange(10.0), {})
+    assert allelic.thinned(data, 4).measured.tolist() == [0, 3, 6, 9]
+    assert allelic.thinned(data, 10).measured.tolist() == list(range(10))
+    with pytest.raises(InputError, match="1 or more"):
+        allelic.thinned(data, 0)

@@ -71,6 +71,7 @@ VERBS = {
     "eval allelic": "Predicted effects of SNVs against allele-specific accessibility.",
     "eval cagi5": "Effects of every substitution in 15 promoters and enhancers, against CAGI5's measurement.",
     "eval eqtl": "Which fine-mapped eQTL variants are causal, by random forests on their scores.",
+    "eval report": "Several models on several benchmarks, with paired tests: one HTML page.",
     "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
 }

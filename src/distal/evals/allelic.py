@@ -19,9 +19,9 @@ import numpy as np
 
 from distal.coords import Interval, Variant, spellings
 from distal.errors import InputError
-from distal.evals import effects
 from distal.evals.cases import Case
 from distal.io import columns
+from distal.scoring import effects
 from distal.train.metrics import Floats
 
 if TYPE_CHECKING:
@@ -77,6 +77,14 @@ def read(path: str | Path, genome: Genome, chains: Chains | None = None, chroms:
         raise InputError(f"{path} has no SNV that lies on {genome.path}; give its assembly, or a chain file to it")
     found.sort(key=lambda one: (one[0].chrom, one[0].start, one[0].alt))
     return Imbalance(tuple(variant for variant, _ in found), np.array([value for _, value in found]), left)
+
+
+def thinned(data: Imbalance, most: int) -> Imbalance:
+    """At most so many of the SNVs, evenly spread along the genome, whatever was measured of them."""
+    if most < 1:
+        raise InputError(f"{most} SNVs cannot be looked at; give 1 or more")
+    step = max(1, -(-len(data.variants) // most))
+    return Imbalance(data.variants[::step], data.measured[::step], data.left_out)
 
 
 def _rows(path: Path) -> Iterable[tuple[Interval, str, str, float]]:

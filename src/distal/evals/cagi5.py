@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from distal import dna
 from distal.coords import Variant
 from distal.errors import InputError
-from distal.evals import effects
 from distal.evals.cases import OURS, PUBLISHED, STATISTICS, Case
-from distal.evals.effects import Signals
 from distal.io import lines, workbook
+from distal.scoring import effects
+from distal.scoring.effects import Signals
 from distal.tracks import TrackTable
 from distal.train.metrics import Floats
 

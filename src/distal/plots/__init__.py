@@ -5,12 +5,13 @@ pyplot, no rcParams left changed, any thread, no display needed.
 """
 
 from distal.plots.arcs import Arc, arcs
+from distal.plots.benchmarks import Mark, intervals
 from distal.plots.distances import by_distance
 from distal.plots.logos import WRAP_BP, Effects, logo, mutagenesis
 from distal.plots.panels import Genes
 from distal.plots.scatters import scatter
 from distal.plots.signals import alleles, tracks
-from distal.plots.style import COLOURS, LETTERS, save
+from distal.plots.style import COLOURS, LETTERS, save, write_svg
 
 __all__ = [
     "COLOURS",
@@ -19,12 +20,15 @@ __all__ = [
     "Arc",
     "Effects",
     "Genes",
+    "Mark",
     "alleles",
     "arcs",
     "by_distance",
+    "intervals",
     "logo",
     "mutagenesis",
     "save",
     "scatter",
     "tracks",
+    "write_svg",
 ]

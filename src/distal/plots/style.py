@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -44,6 +44,12 @@ def save(figure: Figure, path: str | Path) -> None:
     metadata = {".png": {"Software": "distal"}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with replacing(path) as temporary, style():
         figure.savefig(temporary, metadata=metadata.get(Path(path).suffix))
+
+
+def write_svg(figure: Figure, file: BinaryIO) -> None:
+    """Write a figure as SVG, the same bytes for the same figure, to be put into a page."""
+    with style():
+        figure.savefig(file, format="svg", metadata={"Date": None})
 
 
 def positions(axis: Axes, interval: Interval) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distal import dna
@@ -20,11 +21,11 @@ from distal.coords import Interval, Variant, Window
 from distal.dna import Codes
 from distal.errors import InputError
 from distal.predictor import Reading, readings
-from distal.train.metrics import Floats
 
 if TYPE_CHECKING:
     from distal.incremental import Pass
 
+Floats = NDArray[np.float64]
 PUBLISHED_BIN_BP = 128
 Span = Callable[[int], tuple[int, int]]
 """Index of the variant in what the model reads -> bases `[first, end)` of the input to be summed."""

@@ -11,7 +11,10 @@ from tests import builders
 from distal import dna
 from distal.coords import Interval, Variant, Window
 from distal.errors import InputError
-from distal.evals.effects import (
+from distal.incremental import FullForward, Incremental
+from distal.io.fasta import Genome
+from distal.predictor import Reading
+from distal.scoring.effects import (
     Signals,
     bins_of,
     five_around,
@@ -21,9 +24,6 @@ from distal.evals.effects import (
     own_window,
     signals,
 )
-from distal.incremental import FullForward, Incremental
-from distal.io.fasta import Genome
-from distal.predictor import Reading
 
 ENFORMER = Window(196_608, 128, 896)
 
