@@ -58,6 +58,7 @@ VERBS = {
     "evolution orthologs": "Two heads' predictions for orthologous windows of two genomes, bin by bin.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "contributions": "What every base contributes to a prediction: gradients, mutagenesis, attention.",
+    "enhancers": "Which elements regulate a gene: table, BEDPE and arcs.",
     "data splits": "Choose windows of a genome for training, validation and test.",
     "data build": "Make a data set of a genome and files of signal.",
     "data import-tfrecords": "Turn Basenji's TFRecords into a data set, on more bases if asked.",
@@ -72,6 +73,7 @@ VERBS = {
     "eval cagi5": "Effects of every substitution in 15 promoters and enhancers, against CAGI5's measurement.",
     "eval eqtl": "Which fine-mapped eQTL variants are causal, by random forests on their scores.",
     "eval report": "Several models on several benchmarks, with paired tests: one HTML page.",
+    "eval crispri": "Enhancers of genes as CRISPR interference found them, every method and baseline.",
     "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
 }
