@@ -58,6 +58,7 @@ VERBS = {
     "evolution orthologs": "Two heads' predictions for orthologous windows of two genomes, bin by bin.",
     "ism": "In-silico mutagenesis of a region: every base to every other.",
     "contributions": "What every base contributes to a prediction: gradients, mutagenesis, attention.",
+    "motifs": "Known motifs under the most important bases of a region.",
     "enhancers": "Which elements regulate a gene: table, BEDPE and arcs.",
     "data splits": "Choose windows of a genome for training, validation and test.",
     "data build": "Make a data set of a genome and files of signal.",
