@@ -37,9 +37,9 @@ _HOW = (
 
 def report(
     *,
-    models: str,
     plan: Path,
     out: Path,
+    models: str = "enformer-mini,basenji2-mini",
     head: Head = "human",
     precision: Precision = "fp32",
     device: Device = "cpu",
@@ -53,12 +53,12 @@ def report(
 
     Parameters
     ----------
-    models
-        Names or folders, separated by commas.
     plan
         What is measured, and on which data.
     out
         X.html; X.json is written beside it.
+    models
+        Names or folders, separated by commas.
     """
     from distal.evals import report as benchmark
     from distal.io import documents
