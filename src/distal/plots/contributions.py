@@ -84,7 +84,7 @@ def attention(
         axes = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
         for axis, (name, values) in zip(axes, curves.items(), strict=True):
             edges = np.linspace(interval.start, interval.end, len(values) + 1)
-            axis.stairs(values, edges, color=UP, lw=0.8)
+            axis.stairs(values, edges, color=UP, lw=0.8, baseline=None)
             axis.set_yscale("log")
             axis.axhline(1 / len(values), color=SOFT, lw=0.7, ls=(0, (3, 2)))
             axis.set_title(name, loc="left", fontsize=8, pad=2.5)
