@@ -159,9 +159,9 @@ def test_correlation_is_numpys_or_nothing() -> None:
 
 
 def test_equals_are_compared_with_each_other() -> None:
-    genes = [Gene(0, 0, promoter, 0, 2048) for promoter in (1, 3, 1, 3)]
-    values = long_range.among_equals(np.array([1.0, 10.0, 3.0, 20.0]), genes)
-    assert values.tolist() == [-1, -5, 1, 5]  # less (1 + 3) / 2 and (10 + 20) / 2
+    genes = [Gene(0, kind, promoter, 0, 2048) for promoter, kind in ((1, 0), (3, 0), (1, 0), (3, 0), (3, 1))]
+    values = long_range.among_equals(np.array([1.0, 10.0, 3.0, 20.0, 7.0]), genes)
+    assert values.tolist() == [-1, -5, 1, 5, 0]  # less (1 + 3) / 2, (10 + 20) / 2 and 7
 
 
 def test_the_summary_is_over_seeds() -> None:

@@ -142,6 +142,7 @@ def test_config_survives_json() -> None:
     [
         ({"channels": 25}, "multiple of"),
         ({"channels": 16}, "multiple of 6"),
+        ({"divisible_by": 128}, "multiple of divisible_by"),
         ({"pooling": "mean"}, "pooling 'mean'"),
         ({"bins": 7}, "same whole number of bins"),
     ],

@@ -126,7 +126,7 @@ def test_whoever_computes_the_bytes_are_the_same(
 
 
 def test_a_trained_model_too(fasta: Path, vcf: Path, tmp_path: Path) -> None:
-    few = head(vcf, tmp_path / "few.vcf", 150)
+    few = head(vcf, tmp_path / "few.vcf", 60)
     for out, options in (("one", ["--workers", "1"]), ("two", ["--workers", "2"])):
         score(tmp_path / out, "basenji2-mini", fasta, few, "--formats", "h5,parquet,tsv", *options)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")

@@ -26,8 +26,8 @@ def long_range(
     Basenji2 on the same loci for as many steps; and tells, by the enhancer's distance, how well they predict held-out
     loci. Goes on where it stopped.
 
-    Columns: Pearson's r of predicted with true expression among promoters of equal strength (expression), and of the
-    predicted with the true change on erasing the enhancer (effect), mean and standard deviation over the seeds.
+    Columns: Pearson's r of predicted with true expression among promoters of equal strength and kind (expression), and
+    of the predicted with the true change on erasing the enhancer (effect), mean and standard deviation over the seeds.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def _draw(spreads: Sequence[Spread], path: Path) -> None:
     limits = sorted({limit for spread in spreads for limit in (spread.low, spread.high)})
     models = list(dict.fromkeys(spread.model for spread in spreads))
     panels = {
-        "Expression, among promoters of equal strength": {
+        "Expression, among equal promoters": {
             model: _line((spread.expression, spread.expression_sd) for spread in spreads if spread.model == model)
             for model in models
         },

@@ -50,8 +50,8 @@ class Stage:
 
 STAGES = (
     Stage(Design(16_384, promoters=6), steps=600, batch=2, lr=4e-3, loci=600),
-    Stage(Design(65_536, promoters=8), steps=200, batch=1, lr=4e-3, loci=200),
-    Stage(Design(196_608, promoters=4), steps=60, batch=1, lr=2e-3, loci=60),
+    Stage(Design(65_536, promoters=8), steps=200, batch=1, lr=3e-4, loci=200),
+    Stage(Design(196_608, promoters=4), steps=60, batch=1, lr=3e-4, loci=60),
 )
 """From the first to the last, whose loci have every distance."""
 
@@ -75,7 +75,7 @@ class Accuracy:
     """Bases from enhancer to promoter, `[low, high)`."""
     genes: int
     expression: float
-    """Pearson's r of log predicted with log true expression among promoters of equal strength."""
+    """Pearson's r of log predicted with log true expression among promoters of equal strength and kind."""
     effect: float
     """Pearson's r of predicted with true log fold change on erasing the enhancer; 0 where no prediction changes."""
 
@@ -185,10 +185,11 @@ def _measure(logs: Values, genes: Sequence[Gene]) -> tuple[int, float, float]:
 
 
 def among_equals(values: Values, genes: Sequence[Gene]) -> Values:
-    """`values` [genes] less the mean over the genes whose promoters are as strong."""
-    strengths = np.array([gene.promoter for gene in genes])
-    means = {strength: values[strengths == strength].mean() for strength in set(strengths.tolist())}
-    centred: Values = values - np.array([means[strength] for strength in strengths.tolist()])
+    """`values` [genes] less the mean over the genes whose promoters are as strong and answer to the same factor."""
+    alike = [(gene.promoter, gene.kind) for gene in genes]
+    group = np.array([sorted(set(alike)).index(each) for each in alike])
+    means = np.bincount(group, values) / np.bincount(group)
+    centred: Values = values - means[group]
     return centred
 
 

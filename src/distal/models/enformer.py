@@ -63,6 +63,8 @@ class EnformerConfig:
             raise ValueError(f"channels ({self.channels}) must be a multiple of 2 x {self.attention_heads} heads")
         if self.position_features % (2 * BASES_OF_DISTANCE):
             raise ValueError(f"channels / heads = {self.position_features} must be a multiple of 6")
+        if self.tower_widths[-1] != self.channels:
+            raise ValueError(f"channels ({self.channels}) must be a multiple of divisible_by ({self.divisible_by})")
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling {self.pooling!r} is not one of {', '.join(POOLINGS)}")
         _ = self.window
