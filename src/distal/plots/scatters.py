@@ -35,8 +35,9 @@ def scatter(
             label = axis.annotate(text, (measured[i], predicted[i]), where, textcoords="axes fraction", arrowprops=lead)
             label.set(ha="right", va="center", fontsize=7.5)
         r = float(np.corrcoef(measured, predicted)[0, 1])
-        axis.set_title(f"Pearson r = {r:.2f}, n = {len(measured):,}", loc="right", fontsize=8.5, fontweight="normal")
+        said = axis.text(1, 1.005, f"Pearson r = {r:.2f}, n = {len(measured):,}", transform=axis.transAxes)
+        said.set(ha="right", va="bottom", fontsize=8.5)
         axis.set_xlabel(labels[0])
         axis.set_ylabel(labels[1])
-        axis.set_title(title, loc="left")
+        axis.set_title(title, loc="left", pad=18)
     return figure
