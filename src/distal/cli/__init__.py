@@ -73,6 +73,7 @@ VERBS = {
     "eval allelic": "Predicted effects of SNVs against allele-specific accessibility.",
     "eval cagi5": "Effects of every substitution in 15 promoters and enhancers, against CAGI5's measurement.",
     "eval eqtl": "Which fine-mapped eQTL variants are causal, by random forests on their scores.",
+    "eval direction": "Does a model predict which way an eQTL moves its gene?",
     "eval report": "Several models on several benchmarks, with paired tests: one HTML page.",
     "eval crispri": "Enhancers of genes as CRISPR interference found them, every method and baseline.",
     "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",

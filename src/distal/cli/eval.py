@@ -9,6 +9,7 @@ from distal.cli.console import emit, say
 from distal.cli.eval_allelic import allelic as allelic
 from distal.cli.eval_cagi5 import cagi5 as cagi5
 from distal.cli.eval_crispri import crispri as crispri
+from distal.cli.eval_direction import direction as direction
 from distal.cli.eval_eqtl import eqtl as eqtl
 from distal.cli.eval_expression import expression as expression
 from distal.cli.eval_long_range import long_range as long_range

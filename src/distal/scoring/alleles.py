@@ -159,13 +159,22 @@ class Haplotypes:
 def haplotypes(genome: Genome, window: Window, judged: Judged, share_reference: int = 0) -> Haplotypes:
     """The sequences of a judged variant in the window around it; N beyond the chromosome's ends.
 
-    With `share_reference`, in the window that all variants of so many bases share (`Window.input_of_cell`). Raises
-    `InputError` where the genome has another base than REF says, `ValueError` where there is no variant.
+    With `share_reference`, in the window that all variants of so many bases share (`Window.input_of_cell`). Raises as
+    `within`.
+    """
+    if judged.variant is None:
+        raise ValueError(f"a row with status {judged.status} has no haplotypes")
+    return within(genome, window, judged, window.input_of_cell(judged.variant, share_reference))
+
+
+def within(genome: Genome, window: Window, judged: Judged, interval: Interval) -> Haplotypes:
+    """The sequences of a judged variant in a window of the caller's, whose output has both alleles and a base before.
+
+    Raises `InputError` where the genome has another base than REF says, `ValueError` where there is no variant.
     """
     if judged.variant is None:
         raise ValueError(f"a row with status {judged.status} has no haplotypes")
     variant, growth = judged.variant, len(judged.variant.alt) - len(judged.variant.ref)
-    interval = window.input_of_cell(variant, share_reference)
     before = max(0, growth)  # bases that `shifted` needs on the window's left
     read = Interval(interval.chrom, interval.start - before, interval.end + max(0, -growth)) if growth else interval
     bases = genome.codes(read)
