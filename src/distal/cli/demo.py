@@ -316,7 +316,7 @@ def _show(report: Mapping[str, Any], out: Path) -> None:
     for table in (files, _variants(models), _agreement(models)):
         console.print(table)
     console.print(
-        "\nThe models are small and were trained on 45 human windows: such correlations are what they can do. "
+        "\nThe models are small: such correlations are what they can do. "
         "Replicates of this measurement agree with r = 0.75."
     )
     console.print(f"Everything else, and what it was made of: {out}/report.json ({duration(report['seconds'])} in all)")

@@ -16,8 +16,8 @@ one base further on, and a difference from REF's bins would mostly measure that 
   pooling, of everything around, and a deletion changes it for all that is behind: much the same for all deletions of a
   region, and more than most of them do. Over consecutive phases these changes cancel, because one's end is the next
   one's beginning. So deletions are averaged over `PHASES`. Over chr20:42,984,160-42,984,310 (hg19, HNF4A's promoter,
-  CAGE tracks) basenji2-mini's deletions are -0.022 on average in one phase, with a standard deviation of 0.015, and
-  correlate with those in sixteen phases at 0.70; in four phases it is 0.001, 0.014 and 0.98.
+  CAGE tracks) basenji2-mini's deletions are -0.032 on average in one phase, with a standard deviation of 0.028, and
+  correlate with those in sixteen phases (0.008, 0.022) at 0.70; in four phases it is 0.006, 0.022 and 0.95.
 
 Whichever base of a run of equal letters is deleted, the sequence is the same, and so is the effect: the place is the
 leftmost one, as in a normalised VCF.
