@@ -17,6 +17,7 @@ h1 { font-size: 1.5rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; border-bot
 table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto; }
 th, td { padding: 2px 10px 2px 0; text-align: left; vertical-align: top; border-bottom: 1px solid #eee; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; }
 img { max-width: 100%; height: auto; }
 pre { white-space: pre-wrap; font-size: 13px; background: #f6f6f6; padding: .6rem; }
 """
