@@ -12,7 +12,7 @@ import numpy as np
 
 from distal.cli.console import emit, progress
 from distal.cli.ism import PICTURES
-from distal.cli.options import BothStrands, Device, Fasta, Head, Json, Model, Precision
+from distal.cli.options import BothStrands, Device, Fasta, Head, Json, Model, Precision, words
 from distal.coords import Interval, spellings
 from distal.errors import InputError
 
@@ -100,9 +100,7 @@ def enhancers(
 
     started = time.monotonic()
     _check(out, bedpe, figure)
-    asking = Asking(
-        tuple(word.strip() for word in methods.split(",") if word.strip()), tracks, rc, width, shuffles, seed
-    )
+    asking = Asking(words(methods), tracks, rc, width, shuffles, seed)
     predictor, genome, annotation = load(model, head, device, precision), Genome(fasta), Genes.read(genes)
     chosen = _one(annotation, gene)
     chosen = replace(chosen, chrom=genome.resolve(chosen.chrom))

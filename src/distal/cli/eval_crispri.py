@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distal.cli.console import command_line, emit, progress, say
-from distal.cli.options import BothStrands, Device, Head, Json, Precision
+from distal.cli.console import command_line, emit, plain, progress, say
+from distal.cli.options import BothStrands, Device, Head, Json, Precision, words
 from distal.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,9 +79,8 @@ def crispri(
     from distal.io.links import experiments
     from distal.predictor import load
 
-    wanted = tuple(method.strip() for method in methods.split(",") if method.strip())
-    asking = Asking(wanted, tracks, rc, width, shuffles, seed)
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    asking = Asking(words(methods), tracks, rc, width, shuffles, seed)
+    names = words(models)
     _check(names, out, scores)
     genomes = [Genome(path) for path in fasta]
     placed = task.place(experiments(pairs), genomes, None if chain is None else Chains(chain), max_distance)
@@ -146,12 +145,7 @@ def _write(
         "command": command_line(),
         "models": facts,
     }
-    documents.write(path, about | {"rankings": [_plain(asdict(row)) for row in rows]})
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no word for NaN."""
-    return {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+    documents.write(path, about | {"rankings": plain(rows)})
 
 
 def _check(names: Sequence[str], out: Path | None, scores: Path | None) -> None:

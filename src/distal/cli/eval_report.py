@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distal.cli.console import command_line, duration, emit, progress, say
-from distal.cli.options import Device, Head, Json, Precision
+from distal.cli.console import command_line, duration, emit, plain, progress, say
+from distal.cli.options import Device, Head, Json, Precision, words
 from distal.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def report(
     from distal.predictor import load
 
     started = time.monotonic()
-    names = [name.strip() for name in models.split(",") if name.strip()]
+    names = words(models)
     if not names or len(set(names)) < len(names):
         raise InputError("--models names no model, or one twice; give names or folders, separated by commas")
     if out.suffix != ".html" or not out.parent.is_dir():
@@ -86,8 +85,8 @@ def report(
         "command": command_line(),
         "seconds": round(seconds, 1),
         "models": list(found),
-        "rows": [_finite({"model": name, **row}) for name in rows for row in rows[name]],
-        "comparisons": [_finite(_comparison(test)) for test in tests],
+        "rows": [plain({"model": name, **row}) for name in rows for row in rows[name]],
+        "comparisons": [plain(_comparison(test)) for test in tests],
     }
     documents.write(out.with_suffix(".json"), document)
     files, questions = [str(out), str(out.with_suffix(".json"))], sum(map(len, rows.values()))
@@ -181,8 +180,3 @@ def _comparison(test: Compared) -> dict[str, Any]:
         "p": known.difference.p,
         "q": test.q,
     }
-
-
-def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no word for NaN."""
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}

@@ -33,6 +33,11 @@ FileOrStdin = Annotated[Path, Parameter(allow_leading_hyphen=True)]
 """A path, or ``-``."""
 
 
+def words(text: str) -> tuple[str, ...]:
+    """The words of a list that commas separate: ``--methods gradient,ism``."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
 def _comma_separated(type_: Any, tokens: Sequence[Token]) -> tuple[int, ...]:
     try:
         return tuple(int(word) for word in tokens[0].value.split(","))

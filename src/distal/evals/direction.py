@@ -26,7 +26,7 @@ from distal.coords import Interval, Variant, Window
 from distal.errors import InputError
 from distal.evals.cases import Case
 from distal.files import replacing
-from distal.interpret.promoters import NEAR_BP, on_strand
+from distal.interpret.promoters import margin, on_strand, widened
 from distal.io import columns
 from distal.io.lines import read_annotation
 from distal.io.vcf import VcfRow
@@ -190,14 +190,14 @@ def _seen(window: Window, variant: Variant, gene: Gene, nearest: int) -> tuple[I
     both = Interval(variant.chrom, min(variant.start, nearest), max(variant.end, nearest + 1))
     input = window.input_around(both)
     output = window.output_of(input)
-    near = max(1, NEAR_BP // window.bin_bp)
+    near = margin(window)
     longest = max(len(variant.ref), len(variant.alt))
     middles = {site: (site - output.start) // window.bin_bp for site in gene.tss}
     inside = {site: bin for site, bin in middles.items() if near <= bin < window.bins - near}
     edited = Interval(variant.chrom, variant.start - 1, variant.start + longest + 1)
     if nearest not in inside or not output.contains(edited):
         return input, np.empty(0, np.int64)
-    return input, np.unique([bin + step for bin in inside.values() for step in range(-near, near + 1)])
+    return input, widened(inside.values(), window)
 
 
 def scored(

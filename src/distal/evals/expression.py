@@ -17,14 +17,13 @@ import numpy as np
 from distal.data.dataset import Examples
 from distal.errors import InputError
 from distal.evals.cases import Case
+from distal.evals.tss import FEWEST, Name, starts
 from distal.io.genes import Genes
 from distal.tracks import TrackTable
 from distal.train.metrics import Floats, PearsonR, spearman
 from distal.train.validation import Predicted
 
 PUBLISHED_BIN_BP = 128
-FEWEST = 3
-"""Genes, or experiments, below which a correlation over them says nothing."""
 _GENES = "Basenji2 0.81, Enformer 0.85, replicates 0.94 (638 CAGE tracks, the whole test set)"
 _TISSUES = "Enformer 0.451, ExPecto 0.368 (Spearman, RNA-seq of 218 tissues)"
 
@@ -44,24 +43,13 @@ class Sites:
 
         Raises `InputError` where the windows' places aren't known, or where too few genes start in them.
         """
-        per = max(1, PUBLISHED_BIN_BP // examples.bin_bp)
-        numbers: dict[tuple[str, str, str], int] = {}
-        seen: set[tuple[int, int]] = set()
+        if None in examples.intervals:
+            raise InputError("the data set has no sequences.bed, so no gene can be found in its windows")
+        numbers: dict[Name, int] = {}
         found: dict[int, set[tuple[int, int]]] = {}
-        for window, interval in enumerate(examples.intervals):
-            if interval is None:
-                raise InputError("the data set has no sequences.bed, so no gene can be found in its windows")
-            start, end = interval.start + examples.crop_bp, interval.end - examples.crop_bp
-            for gene in genes.touching(interval.clip(start, end)):
-                for tss in gene.tss:
-                    coarse = (tss - start) // (examples.bin_bp * per)
-                    if not 0 < coarse < examples.bins // per - 1:
-                        continue
-                    number = numbers.setdefault((gene.chrom, gene.strand, gene.id), len(numbers))
-                    if (number, tss) not in seen:
-                        seen.add((number, tss))
-                        bins = range((coarse - 1) * per, (coarse + 2) * per)
-                        found.setdefault(window, set()).update((bin, number) for bin in bins)
+        for window, name, bins in starts(examples, genes, max(1, PUBLISHED_BIN_BP // examples.bin_bp)):
+            number = numbers.setdefault(name, len(numbers))
+            found.setdefault(window, set()).update((bin, number) for bin in bins)
         if len(numbers) < FEWEST:
             raise InputError(f"{len(numbers)} genes start in the windows; give the annotation of their genome")
         names = tuple(f"{id}:{strand}" for _, strand, id in numbers)

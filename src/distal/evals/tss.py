@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distal.data.dataset import Examples
-from distal.io.genes import Gene, Genes
+from distal.io.genes import Genes
 from distal.tracks import TrackTable
 from distal.train.metrics import Floats, PearsonR, spearman
 from distal.train.validation import Predicted
 
 FEWEST = 3
-"""Genes below which a correlation over genes says nothing."""
+"""Genes, or experiments, below which a correlation over them says nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +37,11 @@ class StartSites:
     @classmethod
     def within(cls, examples: Examples, genes: Genes) -> StartSites:
         """The start sites whose bin and both its neighbours are measured; each counts in the first such window."""
-        number: dict[tuple[str, str, str], int] = {}
-        seen: set[tuple[int, int]] = set()
+        number: dict[Name, int] = {}
         places: set[tuple[int, int]] = set()
-        for window, gene, tss, bin in _starts(examples, genes):
-            at = number.setdefault((gene.chrom, gene.strand, gene.id), len(number))
-            if (at, tss) not in seen:
-                seen.add((at, tss))
-                places |= {(window * examples.bins + near, at) for near in (bin - 1, bin, bin + 1)}
+        for window, name, bins in starts(examples, genes):
+            at = number.setdefault(name, len(number))
+            places |= {(window * examples.bins + bin, at) for bin in bins}
         strands = tuple(strand for _, strand, _ in number)
         return cls(strands, np.array(sorted(places), dtype=np.int64).reshape(-1, 2), examples.bins)
 
@@ -53,17 +50,27 @@ class StartSites:
         return len(self.strands)
 
 
-def _starts(examples: Examples, genes: Genes) -> Iterator[tuple[int, Gene, int, int]]:
-    """(window, gene, start site, its bin), window by window."""
+Name = tuple[str, str, str]
+"""Chromosome, strand and identifier: what makes a gene another one."""
+
+
+def starts(examples: Examples, genes: Genes, together: int = 1) -> Iterator[tuple[int, Name, range]]:
+    """(window, gene, bins around one of its start sites), window by window, each start site once.
+
+    The bins are the one that has the site and its two neighbours, where `together` measured bins count as one; start
+    sites where one of the three isn't measured are left out.
+    """
+    seen: set[tuple[Name, int]] = set()
     for window, interval in enumerate(examples.intervals):
         if interval is None:
             continue
         measured = interval.clip(interval.start + examples.crop_bp, interval.end - examples.crop_bp)
         for gene in genes.touching(measured):
             for tss in gene.tss:
-                bin = (tss - measured.start) // examples.bin_bp
-                if 0 < bin < examples.bins - 1:
-                    yield window, gene, tss, bin
+                bin, name = (tss - measured.start) // (examples.bin_bp * together), (gene.chrom, gene.strand, gene.id)
+                if 0 < bin < examples.bins // together - 1 and (name, tss) not in seen:
+                    seen.add((name, tss))
+                    yield window, name, range((bin - 1) * together, (bin + 2) * together)
 
 
 class GeneSignal:

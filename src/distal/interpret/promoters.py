@@ -49,14 +49,23 @@ class Promoter:
     def bins(self, window: Window) -> NDArray[np.int64]:
         """The output's bins with a start site, and those within `NEAR_BP` of such a bin, ascending."""
         output = window.output_of(self.read(window))
-        near = max(1, NEAR_BP // window.bin_bp)
-        middles = [(site - output.start) // window.bin_bp for site in self.tss]
-        bins = np.unique([bin + step for bin in middles for step in range(-near, near + 1)])
-        return bins[(bins >= 0) & (bins < window.bins)].astype(np.int64)
+        bins = widened([(site - output.start) // window.bin_bp for site in self.tss], window)
+        return bins[(bins >= 0) & (bins < window.bins)]
 
     def distance(self, element: Interval) -> int:
         """Bases from the middle of an element to the nearest start site."""
         return min(abs(element.center - site) for site in self.tss)
+
+
+def margin(window: Window) -> int:
+    """How many bins within `NEAR_BP` of a start site's own are its on either side."""
+    return max(1, NEAR_BP // window.bin_bp)
+
+
+def widened(bins: Iterable[int], window: Window) -> NDArray[np.int64]:
+    """Start sites' bins and those within `NEAR_BP` of them, each once, ascending."""
+    near = margin(window)
+    return np.unique([bin + step for bin in bins for step in range(-near, near + 1)]).astype(np.int64)
 
 
 def promoters(gene: Gene, window: Window, apart: int = APART_BP) -> list[Promoter]:
