@@ -15,14 +15,13 @@ import pytest
 from tests import builders
 
 from distal.cli import demo, main
-from distal.coords import Interval, Variant
+from distal.coords import Interval
 from distal.dna import encode
 from distal.io import vcf
 from distal.io.fasta import Genome
 from distal.io.scores import Scores
 from distal.models import zoo
 from distal.models.enformer import Enformer, EnformerConfig
-from distal.predictor import Predictor
 from distal.tracks import Track, TrackTable
 
 PROMOTER = Interval.from_ucsc(demo.PROMOTER)
@@ -181,16 +180,6 @@ def check_files(folder: Path, files: list[str]) -> None:
     for name in demo.CAPTIONS:
         if name.endswith(".png"):
             assert (folder / name).read_bytes()[:4] == b"\x89PNG"
-
-
-def test_alleles_are_the_models_own(models: list[Path], genome: Genome) -> None:
-    module, spec, tables = zoo.open_folder(models[0])
-    predictor = Predictor(module, spec, tables["human"], "human", builders.predictor().device)
-    variant = Variant.parse(demo.SHOWN)
-    ref, alt = demo._both_alleles(predictor, genome, variant)
-    assert ref.interval == predictor.window.output_of(predictor.window.input_around(variant))
-    assert ref.table.names == alt.table.names == ("track0",)
-    assert np.abs(ref.values - alt.values).max() > 0
 
 
 @pytest.mark.usefixtures("shipped")

@@ -30,10 +30,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from distal.dna import Codes
-    from distal.io.fasta import Genome
     from distal.plots import Effects
-    from distal.predictor import Predictor
-    from distal.tracks import Tracks
 
 DATA = Path(__file__).parent.parent / "demo"
 FASTA, VCF = DATA / "GRCh37_chr20_HNF4A.fa.gz", DATA / "variants.vcf"
@@ -172,32 +169,19 @@ def _compare(predicted: Effects, measured: Effects, folder: Path, assay: str) ->
 def _draw_alleles(model: str, folder: Path) -> None:
     """REF and ALT of the strongest measured substitution, 6 kb on either side."""
     from distal import plots
+    from distal.incremental import Incremental
     from distal.io.fasta import Genome
     from distal.predictor import load
+    from distal.scoring.sides import both_alleles
 
-    predictor, genome, variant = load(model), Genome(FASTA), Variant.parse(SHOWN)
-    ref, alt = _both_alleles(predictor, genome, variant)
+    predictor, variant = load(model), Variant.parse(SHOWN)
+    table = predictor.tracks.select(SIGNAL)
+    ref, alt, _ = both_alleles(Incremental(predictor), Genome(FASTA), variant, table, rc=True)
     near = predictor.window.bins_touching(variant.interval.resize(12_000), ref.interval)
     edges = [ref.interval.start + edge * ref.bin_bp for edge in (near.start, near.stop)]
     part = Interval(ref.interval.chrom, *edges)
     figure = plots.alleles(ref.over(part), alt.over(part), variant, f"{model}: {SHOWN}, HNF4A P2 promoter", _genes())
     plots.save(figure, folder / "alleles.png")
-
-
-def _both_alleles(predictor: Predictor, genome: Genome, variant: Variant) -> tuple[Tracks, Tracks]:
-    """REF's and ALT's signal over one window, both strands averaged, over the same bases."""
-    import numpy as np
-
-    from distal.predictor import averaged
-    from distal.scoring.alleles import SCORED, Judged, haplotypes
-    from distal.tracks import Tracks
-
-    pair = haplotypes(genome, predictor.window, Judged(SCORED, variant))
-    table = predictor.tracks.select(SIGNAL)
-    signal = averaged(predictor, np.stack(pair.sequences), True, channels=table.channels).cpu()
-    place = predictor.window.output_of(pair.interval)
-    ref, alt = (Tracks(values.numpy(), table, place, predictor.window.bin_bp) for values in pair.compared(*signal))
-    return ref, alt
 
 
 # --- the demo's own data
