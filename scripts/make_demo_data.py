@@ -66,7 +66,7 @@ def main() -> None:
     write_measured(measured, DEMO / "measured.tsv")
     known = [*published(measured), *snps(), *gtex_leads(), *indels(), *mutagenesis(measured, genome)]
     write_vcf(records(known, genome), DEMO / "variants.vcf")
-    write_exons(DEMO / "exons.bed")
+    write_genes(DEMO / "genes.bed")
 
 
 def write_reference(genome: Genome, path: Path) -> None:
@@ -198,8 +198,8 @@ def write_vcf(groups: list[list[Known]], path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
-def write_exons(path: Path) -> None:
-    """BED6, a line an exon, named by gene: of each gene's RefSeq transcripts the longest, of those the last."""
+def write_genes(path: Path) -> None:
+    """BED12, a line a gene, named by it: of each gene's RefSeq transcripts the longest, of those the last."""
     with gzip.open(SHARED / "annotation" / "CollapsedGeneBounds.hg19.bed.gz", "rt") as file:
         genes = [line.split("\t")[:6] for line in file if line.startswith(f"{SLICE.chrom}\t")]
     with (SHARED / "annotation" / "refseq.hg19.chr20.bed").open() as file:
@@ -210,15 +210,8 @@ def write_exons(path: Path) -> None:
         inside = [t for t in transcripts if t[5] == strand and body.contains(Interval(t[0], int(t[1]), int(t[2])))]
         if inside and SLICE.contains(body):
             longest = max(inside, key=lambda t: (int(t[2]) - int(t[1]), t[3]))
-            lines += [(s, f"{chrom}\t{s}\t{e}\t{symbol}\t0\t{strand}") for s, e in exons(longest)]
+            lines.append((int(longest[1]), "\t".join([*longest[:3], symbol, "0", *longest[5:12]])))
     path.write_text("\n".join(line for _, line in sorted(lines)) + "\n")
-
-
-def exons(row: list[str]) -> Iterator[tuple[int, int]]:
-    """Exons of a BED12 row, 0-based half-open."""
-    sizes, starts = ([int(x) for x in row[column].split(",") if x] for column in (10, 11))
-    for size, start in zip(sizes, starts, strict=True):
-        yield int(row[1]) + start, int(row[1]) + start + size
 
 
 def lifter(path: Path, chrom: str) -> Callable[[int], int | None]:

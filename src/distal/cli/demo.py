@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from distal.plots import Effects
 
 DATA = Path(__file__).parent.parent / "demo"
-FASTA, VCF = DATA / "GRCh37_chr20_HNF4A.fa.gz", DATA / "variants.vcf"
+FASTA, VCF, GENES = DATA / "GRCh37_chr20_HNF4A.fa.gz", DATA / "variants.vcf", DATA / "genes.bed"
 MODELS = ("enformer-mini", "basenji2-mini")
+SLICE = "chr20:42,440,001-43,640,000"
+"""What the demo's FASTA has letters of."""
 LOCUS = "chr20:42,950,001-43,080,048"
 PROMOTER = "chr20:42,984,160-42,984,444"
 SHOWN = "chr20:42984307:T>C"
@@ -189,12 +191,10 @@ def _draw_alleles(model: str, folder: Path) -> None:
 
 def _genes() -> dict[str, list[Interval]]:
     """Exons by gene name."""
-    from distal.io import bed
+    from distal.io.genes import Genes
 
-    genes: dict[str, list[Interval]] = {}
-    for row in bed.read(DATA / "exons.bed"):
-        genes.setdefault(row.name, []).append(row.interval)
-    return genes
+    found = Genes.read(GENES).touching(Interval.from_ucsc(SLICE))
+    return {gene.name: [Interval(gene.chrom, *exon, gene.strand) for exon in gene.exons] for gene in found}
 
 
 def _measurements() -> Iterator[tuple[Variant, float]]:
