@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -184,3 +185,21 @@ def test_global_settings_are_left_alone() -> None:
 def test_pyplot_is_never_imported() -> None:
     program = "import sys, distal.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_notebook_shows_a_figure_at_its_size() -> None:
+    figure = plots.tracks(signal())
+    picture, size = figure._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(picture[at : at + 4], "big") for at in (16, 20))
+    assert size == {"width": 960, "height": round(96 * figure.get_figheight())}
+    assert width / size["width"] == pytest.approx(160 / 96, rel=0.01)
+    assert height / size["height"] == pytest.approx(160 / 96, rel=0.01)
+
+
+def test_a_figure_in_a_page_is_dark_on_a_dark_one_and_needs_no_font() -> None:
+    drawn = plots.svg(plots.tracks(signal(), "a title")).decode()
+    assert drawn.count("@media (prefers-color-scheme:dark)") == 1
+    assert "'DejaVu Sans', Verdana, sans-serif" in drawn
+    for colour in re.findall(r"(?:fill|stroke): (?:#ffffff|#222222|#6f6f6f)", drawn):
+        assert f"[style*='{colour}']" in drawn or colour == "stroke: #ffffff"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +12,10 @@ from distal.cli.options import Device, Head, Json, Precision, words
 from distal.errors import InputError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from distal.evals.cases import Case
     from distal.evals.report import Compared
     from distal.io.page import Part
+    from distal.plots import Figure
 
 _TITLES = {
     "cagi5": "CAGI5: saturation mutagenesis of promoters and enhancers",
@@ -107,11 +105,12 @@ def _page(
     seconds: float,
 ) -> list[Part]:
     from distal.io.page import Heading, Picture, Table, Text
+    from distal.plots import svg
 
     parts: list[Part] = [Text(command_line(), literal=True), Text(f"{_HOW} It took {duration(seconds)}.")]
     for task in dict.fromkeys(row["task"] for name in rows for row in rows[name]):
         parts.append(Heading(_TITLES[task]))
-        parts += [Picture(_svg(figure), alt) for figure, alt in _figures(task, found, rows)]
+        parts += [Picture(svg(figure), alt) for figure, alt in _figures(task, found, rows)]
         here = [{"model": name, **row} for name in rows for row in rows[name] if row["task"] == task]
         here.sort(key=lambda row: (str(row["name"]), str(row["statistic"])))
         parts.append(Table([_line(row) for row in here]))
@@ -141,14 +140,6 @@ def _figures(
                 figure = plots.scatter(case.scores, case.truth, axes, title=f"{name}, {case.name}")  # type: ignore[arg-type]
                 drawn.append((figure, f"predicted over measured effects, {name}"))
     return drawn
-
-
-def _svg(figure: Figure) -> bytes:
-    from distal import plots
-
-    buffer = io.BytesIO()
-    plots.write_svg(figure, buffer)
-    return buffer.getvalue()
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

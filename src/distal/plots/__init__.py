@@ -11,7 +11,7 @@ from distal.plots.logos import WRAP_BP, Effects, logo, mutagenesis
 from distal.plots.panels import Genes
 from distal.plots.scatters import scatter
 from distal.plots.signals import alleles, tracks
-from distal.plots.style import COLOURS, LETTERS, save, write_svg
+from distal.plots.style import COLOURS, LETTERS, Figure, save, svg
 
 __all__ = [
     "COLOURS",
@@ -19,6 +19,7 @@ __all__ = [
     "WRAP_BP",
     "Arc",
     "Effects",
+    "Figure",
     "Genes",
     "Mark",
     "alleles",
@@ -29,6 +30,6 @@ __all__ = [
     "mutagenesis",
     "save",
     "scatter",
+    "svg",
     "tracks",
-    "write_svg",
 ]

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
 from distal.coords import Interval
 from distal.plots.panels import ASSAYS, Genes, area, finish, headed, label, panels
-from distal.plots.style import ALT, INK, SOFT, style
+from distal.plots.style import ALT, INK, SOFT, Figure, style
 from distal.tracks import Tracks
 
 _FLATTEST = 0.06

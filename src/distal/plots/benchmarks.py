@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from distal.plots.style import ALT, COLOURS, GRID, REF, SOFT, style
+from distal.plots.style import ALT, COLOURS, GRID, REF, SOFT, Figure, style
 
 SERIES = (COLOURS["C"], ALT, COLOURS["A"], COLOURS["G"], "#CC79A7", REF)
 NEUTRAL = {"auroc": 0.5, "concordance": 0.5}

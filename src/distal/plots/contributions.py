@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from distal.coords import Interval
 from distal.dna import Codes
 from distal.plots.logos import logo
-from distal.plots.style import INK, SOFT, positions, style
+from distal.plots.style import INK, SOFT, Figure, positions, style
 
 UP, DOWN, TARGET = "#0072B2", "#D55E00", "#F0E442"
 LOGO_BP = 100

@@ -9,13 +9,12 @@ from itertools import groupby
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from distal.coords import Interval
 from distal.data.summary import Summary
 from distal.plots.panels import ASSAYS
-from distal.plots.style import ALT, GRID, INK, SOFT, positions, style
+from distal.plots.style import ALT, GRID, INK, SOFT, Figure, positions, style
 
 SPLITS = {"train": "#b8c4cc", "valid": "#E69F00", "test": "#0072B2"}
 FOLDS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#222222")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from distal.plots.style import ALT, COLOURS, GRID, SOFT, style
+from distal.plots.style import ALT, COLOURS, GRID, SOFT, Figure, style
 
 Line = tuple[Sequence[float], Sequence[float]]
 """Means and standard deviations, one each per class of distance."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from distal.plots.style import ALT, GRID, REF, SOFT, style
+from distal.plots.style import ALT, GRID, REF, SOFT, Figure, style
 
 MOST = 25
 

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import TwoSlopeNorm
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from distal.coords import Interval
 from distal.dna import Codes
-from distal.plots.style import COLOURS, GRID, INK, LETTERS, SOFT, positions, style
+from distal.plots.style import COLOURS, GRID, INK, LETTERS, SOFT, Figure, positions, style
 
 DIVERGING = "RdBu_r"
 WRAP_BP = 96  # bases in one line of a mutagenesis figure: letters stay legible in print

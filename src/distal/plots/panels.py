@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from distal.coords import Interval
-from distal.plots.style import INK, SOFT, positions
+from distal.plots.style import INK, SOFT, Figure, positions
 from distal.tracks import Track, Tracks
 
 ASSAYS = {"DNASE": "#0072B2", "ATAC": "#56B4E9", "CAGE": "#D55E00", "RNA": "#009E73", "CHIP": "#CC79A7"}

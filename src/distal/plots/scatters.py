@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from distal.plots.style import ALT, COLOURS, GRID, SOFT, style
+from distal.plots.style import ALT, COLOURS, GRID, SOFT, Figure, style
 
 
 def scatter(

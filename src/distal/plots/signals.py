@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from distal.coords import Interval, Variant
 from distal.plots.panels import ASSAYS, Genes, area, finish, headed, label, panels, steps
-from distal.plots.style import ALT, INK, REF, SOFT, style
+from distal.plots.style import ALT, INK, REF, SOFT, Figure, style
 from distal.tracks import Tracks
 
 

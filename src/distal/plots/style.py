@@ -1,4 +1,4 @@
-"""Colours, type and axes that all figures have, and how they are saved; knows no data.
+"""Colours, type and axes that all figures have, and how they are saved and shown; knows no data.
 
 Colours are Okabe and Ito's, which colour-blind readers can tell apart. Positions on axes are printed counted from 1, as
 genome browsers do.
@@ -6,14 +6,15 @@ genome browsers do.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Plain
 from matplotlib.ticker import MaxNLocator
 
 from distal.coords import Interval
@@ -37,19 +38,46 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "distal",
 }
+_FONTS = ("'DejaVu Sans'", "'DejaVu Sans', Verdana, sans-serif")
+"""What an SVG asks for, and what it asks for in a page, where the first may not be there; Verdana is as wide."""
+_DARK = {
+    "fill: #ffffff": "#16191d",
+    **{f"{what}: {colour}": "#e8e6e3" for what in ("fill", "stroke") for colour in ("#000000", INK)},
+    **{f"{what}: {SOFT}": "#a6a6a6" for what in ("fill", "stroke")},
+    **{f"{what}: {GRID}": "#3a3f45" for what in ("fill", "stroke")},
+    **{f"{what}: #0072b2": "#4fa8e0" for what in ("fill", "stroke")},
+}
+"""Colours of an SVG that is shown on a dark page."""
+_ON_DARK = "".join(f"[style*='{old}']{{{old.split(':')[0]}:{new}!important}}" for old, new in _DARK.items())
+_THEME = f"@media (prefers-color-scheme:dark){{{_ON_DARK}image{{filter:invert(1) hue-rotate(180deg)}}}}"
 
 
-def save(figure: Figure, path: str | Path) -> None:
+class Figure(Plain):
+    """A figure that a notebook shows, whatever backend it has set up."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """The picture, and the size to show it at: dots are denser than a plain screen's."""
+        buffer = io.BytesIO()
+        with style():
+            self.savefig(buffer, format="png", metadata={"Software": "distal"})
+        width, height = (round(96 * inches) for inches in self.get_size_inches())
+        return buffer.getvalue(), {"width": width, "height": height}
+
+
+def save(figure: Plain, path: str | Path) -> None:
     """Write a figure in the format that the name's ending says (.png .svg .pdf); whole or not at all."""
     metadata = {".png": {"Software": "distal"}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
     with replacing(path) as temporary, style():
         figure.savefig(temporary, metadata=metadata.get(Path(path).suffix))
 
 
-def write_svg(figure: Figure, file: BinaryIO) -> None:
-    """Write a figure as SVG, the same bytes for the same figure, to be put into a page."""
+def svg(figure: Plain) -> bytes:
+    """A figure to be put into a page, dark on a dark one; the same bytes for the same figure."""
+    buffer = io.StringIO()
     with style():
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue().replace(*_FONTS)
+    return text.replace("</style>", f"{_THEME}</style>", 1).encode()
 
 
 def positions(axis: Axes, interval: Interval) -> None:
