@@ -11,6 +11,7 @@ import torch
 from captum.attr import InputXGradient, IntegratedGradients
 from tests import builders
 
+import distal
 from distal.coords import Interval
 from distal.errors import InputError
 from distal.incremental import Incremental
@@ -224,3 +225,32 @@ def test_shapes_are_checked(genome):
     good = contributions.gradient_x_input(predictor, asked(predictor, genome))
     with pytest.raises(ValueError, match="hypothetical must be"):
         Contributions("grad", "", good.hypothetical[1:], good.codes, good.interval, good.target, good.table, 0.0)
+
+
+@pytest.mark.parametrize("method", ["grad", "grad-centred", "ig", "ism"])
+def test_the_public_function_answers_as_the_methods_do(genome, method):
+    predictor, region, heard = builders.predictor(), Interval("chr1", 2990, 3010), []
+    ways = {"rc": True, "shifts": (0,) if method == "ism" else (0, 1)}
+    found = distal.contributions(
+        predictor, genome, TARGET, "assay=CAGE", region, method, **ways, most_steps=9, progress=heard.append
+    )
+    question = asked(predictor, genome, region)
+    assert sum(heard) <= contributions.steps(question, method, 9)
+    by_method = {
+        "grad": lambda: contributions.gradient_x_input(predictor, question, **ways),
+        "grad-centred": lambda: contributions.centred_gradient(predictor, question, **ways),
+        "ig": lambda: contributions.integrated_gradients(predictor, question, **ways, most_steps=9),
+        "ism": lambda: contributions.mutagenesis(Incremental(predictor), genome, question, rc=True),
+    }
+    np.testing.assert_array_equal(found.hypothetical, by_method[method]().hypothetical)
+    assert (found.method, found.interval, found.target) == (method, region, question.target)
+
+
+def test_the_public_function_refuses(genome):
+    predictor, region = builders.predictor(), Interval("chr1", 2990, 3010)
+    with pytest.raises(InputError, match="say of which bases, with a region"):
+        distal.contributions(predictor, genome, TARGET, method="ism")
+    with pytest.raises(InputError, match="leave shifts out"):
+        distal.contributions(predictor, genome, TARGET, region=region, method="ism", shifts=(0, 1))
+    with pytest.raises(InputError, match="'magic' is not one of grad, grad-centred, ig, ism"):
+        distal.contributions(predictor, genome, TARGET, method="magic")

@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from distal.interpret.contributions import Contributions, Locus
+    from distal.interpret.contributions import Method as Answered
     from distal.io.fasta import Genome
     from distal.predictor import Predictor
 
 Method = Literal["grad", "grad-centred", "ig", "ism", "attention"]
-PLACES = 30
-"""Peaks among which a picture finds those that it shows letter by letter."""
 
 
 def contributions(
@@ -110,25 +109,19 @@ Ways = tuple[bool, tuple[int, ...]]
 
 
 def _found(
-    predictor: Predictor, genome: Genome, asked: Locus, method: str, baseline: str, steps: int, ways: Ways
+    predictor: Predictor, genome: Genome, asked: Locus, method: Answered, baseline: str, steps: int, ways: Ways
 ) -> Contributions:
-    from distal.incremental import Incremental
-    from distal.interpret import attribution
     from distal.interpret import contributions as ask
     from distal.interpret.integrated import GAP
 
-    if method == "grad":
-        return ask.gradient_x_input(predictor, asked, *ways)
-    if method == "grad-centred":
-        return ask.centred_gradient(predictor, asked, *ways)
-    if method == "ig":
-        with progress("integrated gradients", steps, "gradients at most") as advance:
-            found = ask.integrated_gradients(predictor, asked, baseline, *ways, steps, advance)
-        if float(found.facts["gap"]) > GAP:
-            say(f"contributions sum to the difference within {found.facts['gap']:.1%} only; give more --steps")
-        return found
-    with progress("ism", attribution.substitutions(asked.codes[asked.here]), "mutants") as advance:
-        return ask.mutagenesis(Incremental(predictor), genome, asked, ways[0], advance)
+    if method in ("grad", "grad-centred"):
+        return ask.answer(predictor, genome, asked, method, *ways)
+    unit = "mutants" if method == "ism" else "gradients at most"
+    with progress(method, ask.steps(asked, method, steps), unit) as advance:
+        found = ask.answer(predictor, genome, asked, method, *ways, baseline, steps, advance)
+    if float(found.facts.get("gap", 0)) > GAP:
+        say(f"contributions sum to the difference within {found.facts['gap']:.1%} only; give more --steps")
+    return found
 
 
 def _write(found: Contributions, genome: Genome, files: _Files, facts: dict[str, Any], model: str) -> dict[str, Any]:
@@ -144,36 +137,19 @@ def _write(found: Contributions, genome: Genome, files: _Files, facts: dict[str,
     if files.bigwig is not None:
         bigwig.write(files.bigwig, genome.sizes, [(found.interval, values, 1)])
     if files.figure is not None:
-        draw(found, values, files.figure, model)
+        from distal import plots
+        from distal.plots import findings
+
+        plots.save(findings.contributions(found, model), files.figure)
     return {"bases": len(values), "tracks": len(found.table), **said, "sum": float(values.sum(dtype=float))}
-
-
-def draw(found: Contributions, values: NDArray[np.float32], path: Path, model: str) -> None:
-    """The region, and logos of its most important places."""
-    from distal import plots
-    from distal.interpret.peaks import peaks
-    from distal.plots import contributions as picture
-
-    start = found.interval.start
-    places = [Interval(found.interval.chrom, start + peak.start, start + peak.end) for peak in peaks(values, PLACES)]
-    shown = picture.Shown(values, found.codes, found.interval)
-    title = f"{model}, {_tracks(found)}: {found.method} at {found.target.to_ucsc()}"
-    plots.save(picture.contributions(shown, found.target, places, title, "contribution"), path)
-
-
-def _tracks(found: Contributions) -> str:
-    names = [row.description or row.name for row in found.table.rows]
-    return names[0] if len(names) == 1 else f"mean of {len(names)} tracks"
 
 
 def _attention(
     predictor: Predictor, genome: Genome, asked: Locus, files: _Files, facts: dict[str, Any], ways: Ways
 ) -> dict[str, Any]:
     """The files of attention, and what is printed of it."""
-    from distal import plots
     from distal.interpret.attention import attention
     from distal.io import bigwig, contributions
-    from distal.plots import contributions as picture
 
     found = attention(predictor, asked.codes, asked.mask.bins, *ways)
     mean = found.mean()
@@ -186,9 +162,10 @@ def _attention(
     if files.bigwig is not None:
         bigwig.write(files.bigwig, genome.sizes, [_inside(asked.read, mean, found.position_bp, genome)])
     if files.figure is not None:
-        curves = {"mean over heads and layers": mean, "roll-out": found.rollout}
-        title = f"{predictor.spec.name}: attention from {asked.target.to_ucsc()}"
-        plots.save(picture.attention(curves, asked.read, asked.target, title), files.figure)
+        from distal import plots
+        from distal.plots import findings
+
+        plots.save(findings.attention(found, asked, predictor.spec.name), files.figure)
     layers, heads, positions = found.weights.shape
     return {"layers": layers, "heads": heads, "positions": positions, **said}
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from distal.cli.console import command_line, emit, progress
 from distal.cli.options import BothStrands, Device, Fasta, Head, Json, Model, Precision, TrackQuery
 from distal.coords import Interval
 from distal.errors import InputError
-
-if TYPE_CHECKING:
-    from distal.interpret.attribution import Ism
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -83,7 +80,10 @@ def ism(
     )
     mutagenesis.write(out, content)
     if figure is not None:
-        draw(result, figure, predictor.spec.name)
+        from distal import plots
+        from distal.plots import findings
+
+        plots.save(findings.mutagenesis(result, predictor.spec.name), figure)
     emit(
         {
             "files": [str(path) for path in (out, figure) if path is not None],
@@ -96,24 +96,6 @@ def ism(
         },
         json,
     )
-
-
-def draw(result: Ism, path: Path, model: str) -> None:
-    """Logo and heat map of effects averaged over the tracks."""
-    from distal import plots
-
-    names = [row.description or row.name for row in result.table.rows]
-    what = names[0] if len(names) == 1 else f"mean of {len(names)} tracks"
-    effects = plots.Effects(
-        result.over_tracks(),
-        result.codes,
-        result.interval,
-        "predicted",
-        f"{model}, {what}",
-        result.deletions_over_tracks(),
-    )
-    every = "substitution" if result.deletions is None else "substitution and deletion"
-    plots.save(plots.mutagenesis([effects], f"{result.interval.to_ucsc()}, every {every}"), path)
 
 
 def _check_names(out: Path, figure: Path | None) -> None:

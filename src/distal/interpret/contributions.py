@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from distal.coords import Interval
 from distal.dna import Codes, N
 from distal.errors import InputError
+from distal.incremental import Incremental
 from distal.interpret import attribution
 from distal.interpret.gradients import Mask, letters, slope, value
 from distal.interpret.integrated import MOST_STEPS, integrate
@@ -38,6 +39,8 @@ from distal.tracks import TrackTable
 if TYPE_CHECKING:
     from distal.incremental import Pass
     from distal.io.fasta import Genome
+
+Method = Literal["grad", "grad-centred", "ig", "ism"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +127,65 @@ def at_letters(hypothetical: NDArray[np.float32], codes: Codes) -> NDArray[np.fl
     chosen = np.take_along_axis(hypothetical, np.where(known, codes, 0)[..., None].astype(np.int64), axis=-1)[..., 0]
     found: NDArray[np.float32] = np.where(known, chosen, 0).astype(np.float32)
     return found
+
+
+def contributions(
+    predictor: Predictor,
+    genome: Genome,
+    target: Interval,
+    query: str = "",
+    region: Interval | None = None,
+    method: Method = "grad",
+    rc: bool = False,
+    shifts: Sequence[int] = (0,),
+    *,
+    baseline: str = "uniform",
+    most_steps: int = MOST_STEPS,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Contributions:
+    """What every base of `region`, by default of all that the model reads, contributes to the prediction at `target`.
+
+    The prediction is summed over the bins that touch the target and averaged over the tracks that `query` selects.
+    `method` is gradient x input, the gradient less its mean over letters, integrated gradients (from a `baseline`, in
+    `most_steps` at most), or mutagenesis, which needs a region and reads no `shifts`. `rc` averages both strands.
+    `progress` hears of each gradient or mutant that is done. Raises `InputError` where target or region lie outside of
+    what the model says or reads. Where a model looks is another question, see `attention`.
+    """
+    asked = locus(predictor, genome, target, query, region)
+    if method == "ism" and region is None:
+        raise InputError("ism predicts every substitution; say of which bases, with a region")
+    return answer(predictor, genome, asked, method, rc, shifts, baseline, most_steps, progress)
+
+
+def answer(
+    predictor: Predictor,
+    genome: Genome,
+    asked: Locus,
+    method: Method,
+    rc: bool = False,
+    shifts: Sequence[int] = (0,),
+    baseline: str = "uniform",
+    most_steps: int = MOST_STEPS,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Contributions:
+    """The answer to a question by one of the methods, see `contributions`."""
+    match method:
+        case "grad":
+            return gradient_x_input(predictor, asked, rc, shifts)
+        case "grad-centred":
+            return centred_gradient(predictor, asked, rc, shifts)
+        case "ig":
+            return integrated_gradients(predictor, asked, baseline, rc, shifts, most_steps, progress)
+        case "ism" if tuple(shifts) == (0,):
+            return mutagenesis(Incremental(predictor), genome, asked, rc, progress)
+        case "ism":
+            raise InputError("ism reads sequences where they are; leave shifts out, or ask for another method")
+    raise InputError(f"method {method!r} is not one of {', '.join(get_args(Method))}")
+
+
+def steps(asked: Locus, method: Method, most_steps: int = MOST_STEPS) -> int:
+    """How much `progress` hears of a method: gradients at most, or mutants."""
+    return attribution.substitutions(asked.codes[asked.here]) if method == "ism" else most_steps * (method == "ig")
 
 
 def gradient_x_input(

@@ -5,17 +5,21 @@ The ABC model takes regions of 500 bp around the strongest DNase peaks (Fulco et
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distal.coords import Interval
+from distal.coords import Interval, spellings
 from distal.errors import InputError
 from distal.io.bed import BedRow
 from distal.io.genes import Gene
 from distal.tracks import Tracks
+
+if TYPE_CHECKING:
+    from distal.io.fasta import Genome
 
 WIDTH_BP = 500
 SPACING_BP = 5000
@@ -48,6 +52,14 @@ def listed(rows: Iterable[BedRow], signal: Sequence[Tracks]) -> list[Element]:
         Element(row.interval, _name(row), (row.score or 0.0) if scored else activity(row.interval, signal))
         for row in inside
     ]
+
+
+def known(rows: Iterable[BedRow], genome: Genome) -> Iterator[BedRow]:
+    """The rows of a BED file under the genome's names; those of chromosomes that it lacks are left out."""
+    for row in rows:
+        name = next((name for name in spellings(row.interval.chrom) if name in genome.sizes), None)
+        if name is not None:
+            yield replace(row, interval=replace(row.interval, chrom=name))
 
 
 def called(signal: Tracks, width: int = WIDTH_BP, most: int | None = None) -> list[Element]:

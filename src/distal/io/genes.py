@@ -108,6 +108,14 @@ class Genes:
             raise InputError(f"the annotation has no gene {name!r}; {meant}")
         return found
 
+    def one(self, name: str) -> Gene:
+        """The gene of that name or identifier (see `named`). Raises `InputError` where several have it, or none."""
+        found = self.named(name)
+        if len(found) > 1:
+            which = ", ".join(f"{gene.id} on {gene.chrom}" for gene in found)
+            raise InputError(f"{name} names {len(found)} genes: {which}; give the identifier of one")
+        return found[0]
+
     def touching(self, interval: Interval) -> list[Gene]:
         """The genes with a TSS or a base of an exon inside `interval`, in the order of the file."""
         contig = self._contigs.get(_contig(interval.chrom))
