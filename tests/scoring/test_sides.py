@@ -48,7 +48,7 @@ def test_the_fast_way_is_the_plain_one(genome: Genome, family: str, rc: bool) ->
     for variant in variants(genome):
         fast = both_alleles(Incremental(predictor), genome, variant, table, rc)
         plain = both_alleles(FullForward(predictor), genome, variant, table, rc)
-        for one, other in zip(fast, plain, strict=True):
+        for one, other in zip(fast[:3], plain[:3], strict=True):
             assert one.interval == other.interval
             assert one.table.names == table.names
             np.testing.assert_allclose(one.values, other.values, rtol=1e-4, atol=2e-5)
@@ -58,11 +58,12 @@ def test_the_fast_way_is_the_plain_one(genome: Genome, family: str, rc: bool) ->
 @pytest.mark.parametrize("rc", [False, True])
 def test_the_difference_summed_is_the_score(genome: Genome, rc: bool) -> None:
     predictor = builders.predictor()
-    recipe = Recipe(predictor, genome, named(["SAD"]), "", rc, (0,), "float32", False, None, "skip")
+    recipe = Recipe(predictor, genome, named(["SAD", "SAR"]), "", rc, (0,), "float32", False, None, "skip")
     for variant in variants(genome):
         row = VcfRow(1, 0, "chr1", variant.pos, ".", variant.ref, variant.alt)
         (answer,) = recipe.answers([recipe.haplotypes(judge(genome, predictor.window, row))])
         sides = both_alleles(Incremental(predictor), genome, variant, predictor.tracks, rc)
+        np.testing.assert_array_equal(list(sides.scores.values()), answer.values)
         np.testing.assert_allclose(sides.difference.values.sum(0), answer.values[0], rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(sides.alt.values - sides.ref.values, sides.difference.values, atol=1e-4)
 
@@ -70,7 +71,7 @@ def test_the_difference_summed_is_the_score(genome: Genome, rc: bool) -> None:
 def test_the_variant_lies_in_the_middle_of_what_is_shown(genome: Genome) -> None:
     predictor = builders.predictor()
     (snv, *_) = variants(genome)
-    ref, alt, _ = both_alleles(Incremental(predictor), genome, snv, predictor.tracks)
+    ref, alt, *_ = both_alleles(Incremental(predictor), genome, snv, predictor.tracks)
     assert ref.interval == alt.interval == predictor.window.output_of(predictor.window.input_around(snv))
 
 

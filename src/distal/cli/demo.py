@@ -178,7 +178,7 @@ def _draw_alleles(model: str, folder: Path) -> None:
 
     predictor, variant = load(model), Variant.parse(SHOWN)
     table = predictor.tracks.select(SIGNAL)
-    ref, alt, _ = both_alleles(Incremental(predictor), Genome(FASTA), variant, table, rc=True)
+    ref, alt, *_ = both_alleles(Incremental(predictor), Genome(FASTA), variant, table, rc=True)
     near = predictor.window.bins_touching(variant.interval.resize(12_000), ref.interval)
     edges = [ref.interval.start + edge * ref.bin_bp for edge in (near.start, near.stop)]
     part = Interval(ref.interval.chrom, *edges)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from distal.errors import InputError
 from distal.io.vcf import VcfRow
 from distal.predictor import mean
 from distal.scoring.alleles import OUT_OF_RANGE, REF_FLIPPED, REF_MISMATCH, Haplotypes, haplotypes, judge
+from distal.scoring.scorers import named
 from distal.tracks import Tracks, TrackTable
 
 if TYPE_CHECKING:
@@ -36,20 +39,30 @@ def accepted(genome: Genome, window: Window, variant: Variant) -> Haplotypes:
 
 
 class Sides(NamedTuple):
-    """REF's and ALT's signal over the same bins, and ALT - REF, taken before either was rounded to float32."""
+    """REF's and ALT's signal over the same bins, and what is made of them before either is rounded to float32."""
 
     ref: Tracks
     alt: Tracks
     difference: Tracks
+    """ALT - REF."""
+    scores: dict[str, NDArray[np.float64]]
+    """Scores over the whole output by name, [tracks], as `distal score` gives them."""
 
 
 def both_alleles(
-    pass_: Pass, genome: Genome, variant: Variant, table: TrackTable, rc: bool = False, shifts: Sequence[int] = (0,)
+    pass_: Pass,
+    genome: Genome,
+    variant: Variant,
+    table: TrackTable,
+    rc: bool = False,
+    shifts: Sequence[int] = (0,),
+    scores: Sequence[str] = ("SAD", "SAR"),
 ) -> Sides:
     """REF's and ALT's signal in the window around a variant, over the same bases on REF's bins, on some tracks.
 
     An indel is realigned (`scoring.realignment`), so that behind it nothing differs but what the model says. `table`
-    is a part of the predictor's. Raises `InputError` as `accepted`.
+    is a part of the predictor's; `scores` are names without genes, as for `distal score`. Raises `InputError` as
+    `accepted`.
     """
     predictor = pass_.predictor
     made = accepted(genome, predictor.window, variant)
@@ -58,5 +71,9 @@ def both_alleles(
     with torch.inference_mode():
         members = pass_.members(made.sequences, rc, shifts, table.channels)
         ref, alt = made.compared(*(mean(each, rc) for each in members))
-        sides = (side.float().cpu().numpy() for side in (ref, alt, alt - ref))
-    return Sides(*(Tracks(side, table, output, predictor.window.bin_bp) for side in sides))
+        numbers = {
+            one.name: one(ref, alt, one.bins(predictor.window, output, made.variant)).cpu().numpy()
+            for one in named(scores)
+        }
+        sides = [side.float().cpu().numpy() for side in (ref, alt, alt - ref)]
+    return Sides(*(Tracks(side, table, output, predictor.window.bin_bp) for side in sides), scores=numbers)
