@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "distal"
 
 LAYERS = (
-    {"errors", "files", "protobuf", "quantiles"},
+    {"errors", "files", "markup", "protobuf", "quantiles"},
     {"coords", "dna", "engine"},
     {"tracks"},
     {"io", "models"},

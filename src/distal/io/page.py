@@ -1,4 +1,8 @@
-"""A page of text, tables and figures as one HTML file that needs nothing else; knows nothing of what they say."""
+"""A page of text, tables and figures as one HTML file that needs nothing else; knows nothing of what they say.
+
+Style and script are inside, pictures are data: the file asks for nothing, from disk or from a server. It is light or
+dark as the reader's system is. The script orders and narrows long tables; without it they are plain ones.
+"""
 
 from __future__ import annotations
 
@@ -9,92 +13,130 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from distal import markup
 from distal.files import replacing
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; border-bottom: 1px solid #ddd; }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto; }
-th, td { padding: 2px 10px 2px 0; text-align: left; vertical-align: top; border-bottom: 1px solid #eee; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { display: inline-block; margin: 0 1rem 1rem 0; vertical-align: top; }
-img { max-width: 100%; height: auto; }
-pre { white-space: pre-wrap; font-size: 13px; background: #f6f6f6; padding: .6rem; }
-"""
+_STYLE, _SCRIPT = (Path(__file__).with_name(f"page.{kind}") for kind in ("css", "js"))
 
 
 @dataclass(frozen=True)
 class Heading:
-    """Begins a part of the page."""
+    """Begins a part of the page, or, where it is `small`, a part of such a part; a link ``#anchor`` leads to it."""
 
     text: str
+    anchor: str = ""
+    small: bool = False
 
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `literal` keeps its spaces and line ends."""
+    """A paragraph; `literal` keeps its spaces and line ends, `soft` is for what only some readers need."""
 
     text: str
     literal: bool = False
+    soft: bool = False
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An SVG drawing, and what it shows in words."""
+    """An SVG drawing, what it shows in words, and what stands below it."""
 
     svg: bytes
     alt: str
+    caption: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of the same columns; None and NaN are empty cells."""
+    """Rows of the same columns; None and NaN are empty cells, `markup.Link` and `markup.Bar` may be in some.
+
+    A `long` one has its own scroll bar, and can be ordered and narrowed.
+    """
 
     rows: Sequence[Mapping[str, Any]]
+    long: bool = False
 
 
-Part = Heading | Text | Picture | Table
+@dataclass(frozen=True)
+class Facts:
+    """Names and what they are."""
+
+    entries: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Counts as parts of one bar, with their names; those of 0 are left out."""
+
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Parts that are shown when their title is clicked."""
+
+    title: str
+    parts: Sequence[Part]
+
+
+Part = Heading | Text | Picture | Table | Facts | Shares | Folded
+_COLOURS = ("#0072B2", "#E69F00", "#D55E00", "#CC79A7", "#009E73", "#56B4E9", "#8c8c8c")
 
 
 def write(path: str | Path, title: str, parts: Sequence[Part]) -> None:
     """Write the page; it appears whole or not at all."""
-    body = "\n".join(map(_html, parts))
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
-    page = (
-        f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body><h1>{escape(title)}</h1>\n'
-    )
     with replacing(path) as temporary:
-        temporary.write_text(f"{page}{body}\n</body></html>\n", encoding="utf-8")
+        temporary.write_text(html(title, parts), encoding="utf-8", errors="replace")
+
+
+def html(title: str, parts: Sequence[Part]) -> str:
+    """The page as text."""
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE.read_text()}</style>"
+    )
+    body = "\n".join(map(_html, parts))
+    script = f"<script>{_SCRIPT.read_text()}</script>\n" if 'class="table long"' in body else ""
+    return (
+        f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main><h1>{escape(title)}</h1>\n'
+        f"{body}\n</main>{script}</body></html>\n"
+    )
 
 
 def _html(part: Part) -> str:
-    if isinstance(part, Heading):
-        return f"<h2>{escape(part.text)}</h2>"
-    if isinstance(part, Text):
-        return f"<pre>{escape(part.text)}</pre>" if part.literal else f"<p>{escape(part.text)}</p>"
-    if isinstance(part, Picture):
-        data = base64.b64encode(part.svg).decode("ascii")
-        return f'<figure><img alt="{escape(part.alt)}" src="data:image/svg+xml;base64,{data}"></figure>'
-    return _table(part.rows)
+    match part:
+        case Heading(text, anchor, small):
+            name, where = "h3" if small else "h2", f' id="{escape(anchor)}"' if anchor else ""
+            return f"<{name}{where}>{escape(text)}</{name}>"
+        case Text(text, literal, soft):
+            if literal:
+                return f"<pre>{escape(text)}</pre>"
+            return f'<p class="soft">{escape(text)}</p>' if soft else f"<p>{escape(text)}</p>"
+        case Picture():
+            return _picture(part)
+        case Table(rows, long):
+            made = markup.table(rows)
+            label = ' class="table long" tabindex="0"' if long else ' class="table"'
+            return made and f"<div{label}>{made}</div>"
+        case Facts(entries):
+            return markup.facts(entries)
+        case Shares(counts):
+            return _shares({name: count for name, count in counts.items() if count})
+        case Folded(title, parts):
+            inside = "\n".join(map(_html, parts))
+            return f"<details><summary>{escape(title)}</summary>\n{inside}</details>"
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return ""
-    names = list(rows[0])
-    numeric = {name for name in names if all(isinstance(row.get(name), int | float | None) for row in rows)}
-    header = "".join(f"<th{_class(name in numeric)}>{escape(name)}</th>" for name in names)
-    lines = (
-        "".join(f"<td{_class(name in numeric)}>{escape(_cell(row.get(name)))}</td>" for name in names) for row in rows
+def _picture(picture: Picture) -> str:
+    data = base64.b64encode(picture.svg).decode("ascii")
+    caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
+    return f'<figure><img alt="{escape(picture.alt)}" src="data:image/svg+xml;base64,{data}">{caption}</figure>'
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    coloured = [(name, count, _COLOURS[i % len(_COLOURS)]) for i, (name, count) in enumerate(counts.items())]
+    bars = "".join(f'<span style="flex:{count} 1 0;background:{colour}"></span>' for _, count, colour in coloured)
+    keys = "".join(
+        f'<li><i style="background:{colour}"></i>{count:,} {escape(name)}</li>' for name, count, colour in coloured
     )
-    return f"<table><tr>{header}</tr>\n" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
-
-
-def _class(numeric: bool) -> str:
-    return ' class="n"' if numeric else ""
-
-
-def _cell(value: Any) -> str:
-    if value is None or value != value:
-        return ""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f'<div class="shares" aria-hidden="true">{bars}</div><ul class="keys">{keys}</ul>'
