@@ -153,22 +153,22 @@ class Queue:
         self.close()
 
     def _serve(self) -> None:
-        while (job := self._next()) is not None:
-            self._run(job)
-            del job  # or its result would stay until the next one comes
+        while (taken := self._next()) is not None:
+            self._run(*taken)
+            del taken  # or the job's result would stay until the next one comes
 
-    def _next(self) -> Job | None:
+    def _next(self) -> tuple[Job, Work] | None:
         with self._changed:
             while not self._closed:
-                job = self._take(lambda job: True)
-                if job is not None:
-                    return job
+                taken = self._take(lambda job: True)
+                if taken is not None:
+                    return taken
                 self._changed.wait()
         return None
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, work: Work) -> None:
         try:
-            result = self._work.pop(job.id)(Progress(job, self._step))
+            result = work(Progress(job, self._step))
         except Cancelled:
             self._end(job, "cancelled", "cancelled", _CANCELLED)
         except InputError as error:
@@ -185,15 +185,17 @@ class Queue:
     def _step(self, job: Job) -> None:
         with self._changed:
             self._go_on(job)
-            alone = self._running == [job] and threading.current_thread() is self._thread
-            other = self._take(self._between) if alone and job.verb not in self._first else None
-            if other is None:
+            long = self._running == [job] and job.verb not in self._first
+            if not long or threading.current_thread() is not self._thread:
+                return
+            taken = self._take(lambda other: other.verb in self._first)
+            if taken is None:
                 return
             job.pause()
-        self._run(other)
+        self._run(*taken)
         with self._changed:
-            job.resume()
             self._go_on(job)
+            job.resume()
 
     def _end(self, job: Job, status: Status, reason: Reason = "", error: str = "", result: Any = None) -> None:
         size = weight(result)  # without the lock, because it takes a while
@@ -215,16 +217,14 @@ class Queue:
         for position, job in enumerate(self._turns.order(), 1):
             job.position = position
 
-    def _between(self, job: Job) -> bool:
-        return job.verb in self._first
-
-    def _take(self, wanted: Callable[[Job], bool]) -> Job | None:
+    def _take(self, wanted: Callable[[Job], bool]) -> tuple[Job, Work] | None:
         job = self._turns.take(wanted)
-        if job is not None:
-            job.start()
-            self._running.append(job)
-            self._number()
-        return job
+        if job is None:
+            return None
+        job.start()
+        self._running.append(job)
+        self._number()
+        return job, self._work.pop(job.id)
 
     def _go_on(self, job: Job) -> None:
         """Raise `Cancelled` where the job must not."""
