@@ -34,6 +34,7 @@ from distal.models.letters import alphabet, one_hot
 from distal.tracks import Track, Tracks, TrackTable
 
 if TYPE_CHECKING:
+    from distal.io.edited import Reference
     from distal.io.fasta import Genome
     from distal.models.zoo import Spec
 
@@ -281,7 +282,7 @@ def _tile(region: Interval, window: Window, first: int, last: int) -> Tile:
     return Tile(read, output, slice(before, before + last - first))
 
 
-def on_genome(region: Interval, genome: Genome) -> Interval:
+def on_genome(region: Interval, genome: Reference) -> Interval:
     """`region` under the name that the genome's file has for its chromosome, without strand.
 
     Raises `InputError` for an unknown chromosome and for a region that is empty or leaves the chromosome.

@@ -43,7 +43,7 @@ from distal.tracks import TrackTable
 
 if TYPE_CHECKING:
     from distal.incremental import Pass
-    from distal.io.fasta import Genome
+    from distal.io.edited import Reference
 
 LETTERS = 4
 
@@ -127,7 +127,7 @@ class Ism:
 
 def ism(
     pass_: Pass,
-    genome: Genome,
+    genome: Reference,
     region: Interval,
     objective: Objective | None = None,
     rc: bool = False,
@@ -183,7 +183,7 @@ class _Around:
     shape: Window
 
     @classmethod
-    def of(cls, shape: Window, genome: Genome, region: Interval, read: Interval | None) -> _Around:
+    def of(cls, shape: Window, genome: Reference, region: Interval, read: Interval | None) -> _Around:
         read = read or shape.input_around(region)
         codes = genome.codes(Interval(read.chrom, read.start, read.end + 1))
         return cls(codes, region.start - read.start, region.width, shape)
@@ -285,7 +285,7 @@ def _over_same_bases(ref: Tensor, shifted: Tensor, places: NDArray[np.int64], bi
 
 
 def _target(
-    shape: Window, genome: Genome, region: Interval, objective: Objective, read: Interval | None
+    shape: Window, genome: Reference, region: Interval, objective: Objective, read: Interval | None
 ) -> tuple[Interval, slice]:
     """The interval that the summed bins cover, and those bins."""
     output = shape.output_of(read or shape.input_around(region))
