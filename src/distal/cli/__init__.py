@@ -77,6 +77,7 @@ VERBS = {
     "eval report": "Several models on several benchmarks, with paired tests: one HTML page.",
     "eval crispri": "Enhancers of genes as CRISPR interference found them, every method and baseline.",
     "eval long-range": "Accuracy by the distance of the enhancer, on simulated loci: train and compare.",
+    "browse": "Look at predictions in a genome browser: a page on this machine.",
     "doctor": "What this machine can run, at what speed, and what is missing.",
 }
 """Every verb and its line in `distal --help`, in that order; `a b` is function `b` of `cli/a.py`."""
