@@ -49,6 +49,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = ("chrom", "tss", "regulated", "1/distance", "tiny-basenji2:gradient", "tiny-enformer:gradient")
     lines = [f"chr1\t{i // 3}\t{i % 4 == 0}\t{i}\t{i * 7 % 11}\t{i * 5 % 13}" for i in range(24)]
     (folder / "pairs.tsv").write_text("\n".join(["\t".join(names), *lines]) + "\n")
+    rows = (
+        f"g\t20\t{at + 1}\t{bases[at]}\t{other(bases[at])}\t{v:.3f}\n"
+        for at, v in zip(places[:180:15], values, strict=False)
+    )
+    (folder / "egenes.txt").write_text("gene_id\tchr\tpos\tref\talt\tslope\n" + "".join(rows))
+    (folder / "genes.bed").write_text("chr20\t3050\t3051\tt\t0\t+\tg\n")
     for model in ("tiny-basenji2", "tiny-enformer"):
         (folder / "eqtl" / model).mkdir(parents=True)
         sets = tissue(1.0, 10)
@@ -57,6 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "plan.toml").write_text(
         '[cagi5]\ndata = "release"\nfasta = "chr20.fa"\nlasso = false\n'
         '[allelic]\ndata = "HepG2.tsv"\nfasta = "chr20.fa"\ntracks = "assay=DNASE"\nmost = 12\n'
+        '[direction]\neqtls = "egenes.txt"\ngenes = "genes.bed"\nfasta = "chr20.fa"\n'
         '[crispri]\nscores = "pairs.tsv"\n[eqtl]\nscores = "eqtl"\niterations = 1\n'
     )
     return folder
@@ -110,11 +117,11 @@ def test_a_report_is_one_page_and_one_document(
     page = (tmp_path / "report.html").read_text()
     seen = Pictures()
     seen.feed(page)
-    assert len(seen.sources) == 6  # one for each of four tasks, and a scatter for either model
+    assert len(seen.sources) == 7  # one for each of five tasks, and a scatter for either model
     assert all(source.startswith("data:image/svg+xml;base64,") for source in seen.sources)
     assert not re.search(r"<(script|link)", page)
     document = json.loads((tmp_path / "report.json").read_text())
-    assert {row["task"] for row in document["rows"]} == {"cagi5", "allelic", "crispri", "eqtl"}
+    assert {row["task"] for row in document["rows"]} == {"cagi5", "allelic", "direction", "crispri", "eqtl"}
     assert len(document["rows"]) == 2 * len(document["comparisons"])
     assert all(row["q"] is None or row["q"] >= row["p"] for row in document["comparisons"])
     (known,) = [

@@ -21,6 +21,7 @@ _TITLES = {
     "cagi5": "CAGI5: saturation mutagenesis of promoters and enhancers",
     "allelic": "Allele-specific accessibility",
     "expression": "Expression of held-out genes",
+    "direction": "Direction of eQTLs: does ALT raise or lower its gene?",
     "crispri": "Enhancers of genes, by CRISPR interference",
     "eqtl": "Causal eQTL variants",
 }
@@ -45,8 +46,9 @@ def report(
     """Several models on several benchmarks, with paired tests: one HTML page with its figures inside, and JSON.
 
     The plan is a TOML file whose sections name the data of each task: [cagi5] data, fasta, islands, elements;
-    [allelic] data, fasta, chain, chroms, tracks, most; [expression] data, genes, split; [crispri] scores, the table
-    that `distal eval crispri --scores` writes; [eqtl] scores. docs/benchmarks.md has one to begin with.
+    [allelic] data, fasta, chain, chroms, tracks, most; [expression] data, genes, split; [direction] eqtls, genes,
+    fasta, tracks; [crispri] scores, the table that `distal eval crispri --scores` writes; [eqtl] scores.
+    docs/benchmarks.md has one to begin with.
 
     Parameters
     ----------

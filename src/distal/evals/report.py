@@ -6,9 +6,9 @@ A plan is a TOML file with a section for each task, which names its data; paths 
     data = "cagi5_training_release.xlsx"
     fasta = ["chr20.fa.gz"]
 
-Sections: cagi5, allelic, expression, crispri (`scores`: the table that `distal eval crispri --scores` writes), eqtl
-(`scores`: folder with a folder of score runs for each model's name). Models are paired on the same rows; p-values of
-all comparisons of a report are turned into false discovery rates (Benjamini and Hochberg).
+Sections: cagi5, allelic, expression, direction, crispri (`scores`: the table that `distal eval crispri --scores`
+writes), eqtl (`scores`: folder with a folder of score runs for each model's name). Models are paired on the same rows;
+p-values of all comparisons of a report are turned into false discovery rates (Benjamini and Hochberg).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 
 from distal.data import dataset
 from distal.errors import InputError
-from distal.evals import allelic, cagi5, cases, eqtl, expression
+from distal.evals import allelic, cagi5, cases, direction, eqtl, expression
 from distal.evals.cases import Case, Comparison
 from distal.evals.statistics import benjamini_hochberg
 from distal.incremental import Incremental
@@ -42,6 +42,7 @@ _KEYS = {
     "cagi5": ({"data"}, {"fasta", "islands", "elements", "rc", "shifts", "own_windows", "lasso"}),
     "allelic": ({"data", "fasta", "tracks"}, {"chain", "chroms", "rc", "shifts", "most"}),
     "expression": ({"data", "genes"}, {"split", "assay", "fasta", "rc"}),
+    "direction": ({"eqtls", "genes", "fasta"}, {"tracks", "rc", "max_distance", "fdr"}),
     "crispri": ({"scores"}, set[str]()),
     "eqtl": ({"scores"}, {"score", "iterations", "workers"}),
 }
@@ -85,7 +86,8 @@ def read(path: Path) -> Plan:
 
 def measured(plan: Plan, predictor: Predictor, progress: Progress = lambda n: None) -> list[Case]:
     """What one model says of every task of the plan, in its order."""
-    tasks = {"cagi5": _cagi5, "allelic": _allelic, "expression": _expression, "crispri": _crispri, "eqtl": _eqtl}
+    tasks = {"cagi5": _cagi5, "allelic": _allelic, "expression": _expression, "direction": _direction}
+    tasks |= {"crispri": _crispri, "eqtl": _eqtl}
     return [case for name, section in plan.sections.items() for case in tasks[name](plan, section, predictor, progress)]
 
 
@@ -125,6 +127,14 @@ def _expression(plan: Plan, section: Section, predictor: Predictor, progress: Pr
     pieces = predictions(predictor, examples, section.get("rc", False), genome)
     sums = expression.signal(pieces, sites, len(examples.table), progress)
     return expression.cases(*sums, sites, examples.table, section.get("assay", "CAGE"))
+
+
+def _direction(plan: Plan, section: Section, predictor: Predictor, progress: Progress) -> list[Case]:
+    genome, table = Genome(plan.path(section["fasta"])), direction.read(plan.path(section["eqtls"]))
+    genes, limits = Genes.read(plan.path(section["genes"])), (section.get("max_distance"), section.get("fdr", 0.05))
+    placed = direction.place(table, genome, genes, predictor.window, *limits)
+    query, rc = section.get("tracks", "assay=CAGE"), section.get("rc", False)
+    return direction.cases(direction.scored(Incremental(predictor), genome, placed, query, rc, progress), query)
 
 
 def _crispri(plan: Plan, section: Section, predictor: Predictor, progress: Progress) -> list[Case]:
