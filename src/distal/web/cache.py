@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 import os
 import re
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -42,7 +43,12 @@ _FEW = 0.05
 _LEFT = 3600.0
 """Seconds after which a file that was never finished is taken for what a killed server left."""
 
+_MANY = 10_000
+"""Files whose content is remembered to be sound."""
+
 Array = NDArray[Any]
+Mark = tuple[str, int]
+"""A file's name and inode: those of one content."""
 
 
 class Cache:
@@ -59,19 +65,23 @@ class Cache:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = threading.Lock()
         self._unseen = 0  # bytes written since the folder was looked at
+        self._sound: set[Mark] = set()  # files whose content was checked: it is done once, as they never change
         self.trim()
 
     def get(self, key: str) -> Array | None:
         """The array put under this key; None where there is none, any more or unharmed."""
         path = self._path(key)
         try:
-            array = _read(path)
+            array, mark = _read(path, self._sound)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except Exception as error:  # numpy has many for a header that makes no sense
             _LOG.warning("%s was dropped from the cache: %s", path.name, error)
-            path.unlink(missing_ok=True)
+            _remove(path)
             return None
+        if len(self._sound) >= _MANY:
+            self._sound.clear()
+        self._sound.add(mark)
         with suppress(OSError):  # another server's file, or gone meanwhile
             os.utime(path)
         return array
@@ -85,12 +95,11 @@ class Cache:
         try:
             with contested(path) as temporary:
                 temporary.write_bytes(content)
-            kept = _read(path)
-        except OSError as error:  # a full disk slows the server down, and doesn't stop it
+            self._count(len(content))
+            return _read(path)[0]
+        except (OSError, ValueError) as error:  # a full disk slows the server down, and doesn't stop it
             _LOG.warning("%s was not kept: %s", path.name, error)
             return _frozen(array)
-        self._count(len(content))
-        return kept
 
     def trim(self) -> None:
         """Make room: where the folder is too full, let those go that weren't asked for longest."""
@@ -101,7 +110,7 @@ class Cache:
             if total <= self.max_bytes:
                 return
             for _, size, path in files:
-                path.unlink(missing_ok=True)
+                _remove(path)
                 total -= size
                 if total <= _LOW * self.max_bytes:
                     return
@@ -112,12 +121,12 @@ class Cache:
             ours = _NAME.fullmatch(entry.name)
             if ours is None:
                 continue
-            with suppress(FileNotFoundError):  # another server's, which is done with it or took it away
+            with suppress(FileNotFoundError):  # another server is done with it, or took it away
                 found = entry.stat(follow_symlinks=False)
                 if not ours["unfinished"]:
                     yield found.st_mtime, found.st_size, Path(entry.path)
                 elif time.time() - found.st_mtime > _LEFT:
-                    Path(entry.path).unlink()
+                    _remove(Path(entry.path))
 
     def _count(self, written: int) -> None:
         with self._lock:
@@ -137,12 +146,16 @@ def _bytes(array: Array) -> bytes:
     return buffer.getvalue() + zlib.crc32(buffer.getbuffer()).to_bytes(_SUM, "little")
 
 
-def _read(path: Path) -> Array:
-    """The array of a file, mapped. Raises `ValueError` where it isn't what was written."""
+def _read(path: Path, sound: Collection[Mark] = ()) -> tuple[Array, Mark]:
+    """The array of a file, mapped, and the file's mark; its checksum is not looked at where it is among the `sound`.
+
+    Raises `ValueError` where the file isn't what was written.
+    """
     with path.open("rb") as file:
+        mark = path.name, os.fstat(file.fileno()).st_ino
         mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
     content = memoryview(mapped)[:-_SUM]
-    if zlib.crc32(content) != int.from_bytes(mapped[-_SUM:], "little"):
+    if mark not in sound and zlib.crc32(content) != int.from_bytes(mapped[-_SUM:], "little"):
         raise ValueError("its checksum is not that of its content")
     header = io.BytesIO(content[:_HEADER])
     if format.read_magic(header) != (1, 0):
@@ -150,8 +163,15 @@ def _read(path: Path) -> Array:
     shape, fortran, dtype = format.read_array_header_1_0(header)
     if dtype.hasobject:
         raise ValueError("it holds objects")
+    if header.tell() + math.prod(shape) * dtype.itemsize != len(content):
+        raise ValueError("its content is longer or shorter than its header says")
     order: Literal["C", "F"] = "F" if fortran else "C"
-    return np.ndarray(shape, dtype, buffer=content, offset=header.tell(), order=order)
+    return np.ndarray(shape, dtype, buffer=content, offset=header.tell(), order=order), mark
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # gone, or not ours to take away
+        path.unlink()
 
 
 def _frozen(array: Array) -> Array:

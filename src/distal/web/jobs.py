@@ -80,8 +80,8 @@ class Queue:
     def submit(self, client: str, verb: str, key: str, work: Work) -> Job:
         """Ask for the work that `key` names: the job that does it or has done it, or a new one.
 
-        A job that failed or was cancelled is tried anew. Raises `Busy` where the queue or the client's part of it is
-        full, or the server is closing.
+        A job that failed, was cancelled or has no result is tried anew. Raises `Busy` where the queue or the client's
+        part of it is full, or the server is closing.
         """
         with self._changed:
             job = self._kept.done(key)

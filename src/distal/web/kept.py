@@ -28,7 +28,7 @@ class Kept:
         """Remember a job whose result has `size` bytes, whatever they are, and forget what is too old or too much."""
         self.bytes += size
         self._jobs[job.id] = job, size, time.monotonic()
-        if job.status == "done":
+        if job.status == "done" and job.result is not None:
             self._ids[job.key] = job.id
         self.forget()
 
@@ -42,7 +42,10 @@ class Kept:
         return job
 
     def done(self, key: str) -> Job | None:
-        """The job that did this work, which is now the last asked for."""
+        """The job that did this work, which is now the last asked for.
+
+        Work without a result did something elsewhere, which may be undone by now: it is not remembered.
+        """
         return self.job(self._ids.get(key, ""))
 
     def forget(self) -> None:
