@@ -85,7 +85,7 @@ def browse(
         if not no_open:
             _open(address)
         config = uvicorn.Config(
-            app, log_level="warning", server_header=False, lifespan="on", timeout_graceful_shutdown=2
+            app, log_level="warning", server_header=False, lifespan="on", ws="none", timeout_graceful_shutdown=2
         )
         uvicorn.Server(config).run(sockets=[listener])
 

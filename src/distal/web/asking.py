@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 
 from distal.errors import InputError
+from distal.web.answers import MEDIA
 from distal.web.job import Job
 from distal.web.jobs import Progress
 from distal.web.problems import Problem
@@ -27,6 +28,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         422: "The request is not understood.",
         429: "The queue is full; ask again in a moment.",
     }.items()
+}
+BYTES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media: {} for media in MEDIA.values()}, "description": "In the format that is asked for."},
+    206: {"description": "A part of it (`Range`)."},
+    416: {"description": "There is no such part of it."},
 }
 
 

@@ -19,12 +19,11 @@ from distal.web.asked import (
     ScoreBody,
     VariantBody,
 )
-from distal.web.asking import PROBLEMS, Client, There, result_of
+from distal.web.asking import BYTES, PROBLEMS, Client, There, result_of
 from distal.web.job import Job
 from distal.web.jobs import Progress
 from distal.web.problems import NotFound
 from distal.web.ranged import ranged
-from distal.web.routes_look import PARTS
 from distal.web.served import Served
 
 router = APIRouter(prefix="/api/jobs", responses=PROBLEMS)
@@ -91,7 +90,7 @@ def cancel(id: str, served: There, client: Client) -> said.JobSaid:
 @router.get(
     "/{id}/result",
     response_class=Response,
-    responses={200: {"content": {media: {} for media in MEDIA.values()}, "description": "The answer."}} | PARTS,
+    responses=BYTES,
 )
 async def result(request: Request, id: str, served: There, format: Format = "json") -> Response:
     """What a job has computed. 404 while it has not ended."""

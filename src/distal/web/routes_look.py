@@ -17,7 +17,7 @@ from distal.io.genes import Gene
 from distal.tracks import TrackTable
 from distal.web import looking, said
 from distal.web.answers import MEDIA, Answer
-from distal.web.asking import PROBLEMS, Client, There, answered, numbers
+from distal.web.asking import BYTES, PROBLEMS, Client, There, answered, numbers
 from distal.web.files import igv_reference
 from distal.web.problems import NotFound
 from distal.web.ranged import ranged
@@ -29,10 +29,6 @@ router = APIRouter(prefix="/api", responses=PROBLEMS)
 RegionQuery = Annotated[str, Query(min_length=1, max_length=200, examples=["chr20:42,984,160-42,984,444"])]
 FACETS = ("assay", "biosample", "target")
 RECENT_BYTES = 1 << 26
-PARTS: dict[int | str, dict[str, Any]] = {
-    206: {"description": "A part (`Range`)."},
-    416: {"description": "No such part."},
-}
 
 
 @router.get("/about")
@@ -186,8 +182,7 @@ def sequence(served: There, region: RegionQuery) -> said.SequenceSaid:
 @router.get(
     "/signal",
     response_class=Response,
-    responses={200: {"content": {media: {} for media in MEDIA.values()}, "description": "Means of bins, per track."}}
-    | PARTS,
+    responses=BYTES,
 )
 async def signal(
     request: Request,
