@@ -75,5 +75,6 @@ def both_alleles(
             one.name: one(ref, alt, one.bins(predictor.window, output, made.variant)).cpu().numpy()
             for one in named(scores)
         }
-        sides = [side.float().cpu().numpy() for side in (ref, alt, alt - ref)]
-    return Sides(*(Tracks(side, table, output, predictor.window.bin_bp) for side in sides), scores=numbers)
+        values = [side.float().cpu().numpy() for side in (ref, alt, alt - ref)]
+    first, second, change = (Tracks(side, table, output, predictor.window.bin_bp) for side in values)
+    return Sides(first, second, change, numbers)
