@@ -183,7 +183,7 @@ class Headers:
     """What a request says of itself, by lower-case names; one name may come several times."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = [(name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in raw]
+        self._raw = [(name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")) for name, value in raw]
 
     def all(self, name: str) -> list[str]:
         """Every value under this name."""
