@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from distal.cli import app
 from distal.coords import Interval, Variant
 from distal.incremental import FullForward, Incremental
 from distal.interpret import attribution
@@ -214,7 +216,7 @@ def test_a_job_is_cancelled(client: httpx.Client, served: Served) -> None:
         client.delete(f"/api/jobs/{id}", headers=headers)
 
 
-def test_the_equivalent_python_runs(
+def test_the_equivalent_python_runs_and_the_command_is_one(
     client: httpx.Client, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each snippet, with a model that stands for its name."""
@@ -234,8 +236,10 @@ def test_the_equivalent_python_runs(
         ("score", {"variants": [snv(served)], "tracks": [3]}),
     ]
     for verb, body in questions:
-        snippet = result(client, verb, **body)["equivalent"]["python"]
-        exec(compile(snippet, verb, "exec"), {})
+        same = result(client, verb, **body)["equivalent"]
+        exec(compile(same["python"], verb, "exec"), {})
+        _, bound, *_ = app.parse_args(shlex.split(same["command"])[1:], exit_on_error=False, print_error=False)
+        assert bound.arguments["model"] in ("tiny", ("tiny",))
 
 
 class _Annotation:
