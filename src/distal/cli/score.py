@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,7 @@ from distal.errors import InputError
 if TYPE_CHECKING:
     from distal.predictor import Predictor
     from distal.scoring.estimate import Estimate
+    from distal.web.reports.variants import Report
 
 TOP = 5
 """Tracks that are printed of each --variant."""
@@ -64,6 +65,8 @@ def score(
         much time, disk and memory the run would take.
     """
     if compare is not None:
+        if output.report is not None:
+            raise InputError("--report is of a run; leave it out with --compare")
         emit(_compared(*compare, output.out, what), json)
         return
     started = time.monotonic()
@@ -73,11 +76,17 @@ def score(
     if dry_run:
         emit(_of_each(task, lambda name, called: _estimated(task, called, json)), json)
         return
+    reports: list[Report] = []
     with _folder(output.out) as out:
-        found = _of_each(task, lambda name, called: _scored(task, called, out / name if len(model) > 1 else out))
+        found = _of_each(
+            task, lambda name, called: _scored(task, called, out / name if len(model) > 1 else out, reports)
+        )
         if len(model) > 1 and task.shard is None:
             a, b = (out / name for name in task.folders)
             found["agreement"] = _compared(a, b, out, what)
+        if output.report is not None and reports:
+            _write_report(output.report, reports)
+            found["report"] = str(output.report)
         found["seconds"] = round(time.monotonic() - started, 2)
     emit(found if json or "tracks" not in found else found["tracks"], json)
     _check_failures(found)
@@ -99,8 +108,11 @@ def _folder(out: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _scored(task: Task, model: str, out: Path) -> dict[str, Any]:
-    """Score with one model, write the other formats, say what was not scored; returns what is printed."""
+def _scored(task: Task, model: str, out: Path, reports: list[Report]) -> dict[str, Any]:
+    """Score with one model, write the other formats, say what was not scored; returns what is printed.
+
+    What a report needs of the run is added to `reports` where one is asked for.
+    """
     predictor = task.load(model)
     notes = _notes(task, predictor, out)
     with progress("score", task.count, "variants") as advance:
@@ -114,7 +126,20 @@ def _scored(task: Task, model: str, out: Path) -> dict[str, Any]:
         found |= {"files": files, "out": str(out)}
     if task.variants.variant:
         found["tracks"] = list(formats.top_tracks(out, summary, TOP))
+    if task.output.report is not None:
+        from distal.web.reports.variants import Report
+
+        reports.append(Report(out, summary, task.recipe(predictor), _reasons(task)))
     return found
+
+
+def _write_report(path: Path, reports: Sequence[Report]) -> None:
+    from distal.web.reports.variants import DRAWN, report
+
+    most = sum(min(DRAWN, run.summary.n_in) for run in reports)
+    with progress("report", most, "variants drawn") as advance:
+        report(path, reports, command_line(), advance)
+    say(f"report: {path}")
 
 
 def _notes(task: Task, predictor: Predictor, out: Path | None) -> dict[str, Any]:
@@ -139,10 +164,14 @@ def _notes(task: Task, predictor: Predictor, out: Path | None) -> dict[str, Any]
 
 def _say_why(task: Task, statuses: Mapping[str, int]) -> None:
     """A line for each status of rows that have no scores of their own."""
-    sentences = SENTENCES | ({"ref_flipped": _SWAPPED} if task.variants.ref_mismatch == "swap" else {})
-    for status, sentence in sentences.items():
+    for status, sentence in _reasons(task).items():
         if count := statuses.get(status):
             say(f"{count:,} {status}: {sentence}")
+
+
+def _reasons(task: Task) -> dict[str, str]:
+    """What each status means under the task's options."""
+    return SENTENCES | ({"ref_flipped": _SWAPPED} if task.variants.ref_mismatch == "swap" else {})
 
 
 def _shard_done(task: Task, predictor: Predictor, out: Path) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class What:
     spread
         sd: under --rc and --shifts every score X also has X_sd, the standard deviation over the members of the average.
     genes
-        GTF, GFF3 or BED of start sites: for scores ending in _tss and _gene, and for --calibration.
+        GTF, GFF3 or BED of start sites: for scores ending in _tss and _gene, for --calibration and for --report.
     share_reference
         Read the variants of every N bp of a chromosome in one window, instead of each in the window around it: many
         times faster where variants lie close together. How far that moves the scores is measured on a few of the
@@ -103,6 +103,10 @@ class Output:
         Scores of common variants (`distal calibrate build`): every score X also has X_quantile, its place among those.
     percentiles
         Also write the quantiles of every track that Basenji's files have.
+    report
+        X.html: one page that opens from disk, with the statuses, the strongest variants, and of ten of them REF and ALT
+        drawn, as tracks and letter by letter; genes are those of --genes. Each of the ten takes about as long as two
+        hundred variants do.
     """
 
     out: Path | None = None
@@ -111,6 +115,7 @@ class Output:
     pcs: Path | None = None
     calibration: Path | None = None
     percentiles: bool = False
+    report: Path | None = None
 
 
 @Parameter(name="*", group=Group("Machine", sort_key=4))

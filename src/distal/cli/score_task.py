@@ -64,6 +64,7 @@ class Task:
         if len(self.model) > 1 and self.source.once:
             raise InputError(f"{self.source.path} can be read only once, and each model reads it; save it to a file")
         self._check_formats()
+        self._check_report()
         for window in self.windows:
             window.check_cell(self.what.share_reference)
         _ = self.derived, self.components
@@ -97,6 +98,15 @@ class Task:
             )
         if self.output.pcs is not None and not self.formats & _OF_COMPONENTS:
             raise InputError("--pcs is for the formats tsv, vcf and vep; add one of them to --formats")
+
+    def _check_report(self) -> None:
+        report = self.output.report
+        if report is None:
+            return
+        if report.suffix != ".html" or not report.parent.is_dir():
+            raise InputError(f"--report {report} must end in .html and lie in a folder that exists")
+        if all(_per_gene(score) for score in self.scores):
+            raise InputError("--report ranks variants by a score that is not per gene, such as SAR; add one")
 
     # --- what the options name
 

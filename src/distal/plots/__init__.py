@@ -10,7 +10,7 @@ from distal.plots.distances import by_distance
 from distal.plots.logos import WRAP_BP, Effects, logo, mutagenesis
 from distal.plots.panels import Genes
 from distal.plots.scatters import scatter
-from distal.plots.signals import alleles, tracks
+from distal.plots.signals import alleles, differences, tracks
 from distal.plots.style import COLOURS, LETTERS, Figure, save, svg
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "alleles",
     "arcs",
     "by_distance",
+    "differences",
     "intervals",
     "logo",
     "mutagenesis",

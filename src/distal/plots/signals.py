@@ -27,9 +27,19 @@ def tracks(signal: Tracks, title: str = "", genes: Genes | None = None, marks: S
     return figure
 
 
-def alleles(ref: Tracks, alt: Tracks, variant: Variant, title: str = "", genes: Genes | None = None) -> Figure:
-    """Two panels a track: REF under ALT, and their difference; the variant is marked."""
-    change = alt - ref
+def alleles(
+    ref: Tracks,
+    alt: Tracks,
+    variant: Variant,
+    title: str = "",
+    genes: Genes | None = None,
+    change: Tracks | None = None,
+) -> Figure:
+    """Two panels a track: REF under ALT, and their difference; the variant is marked.
+
+    `change` is ALT - REF where it is known better than both are.
+    """
+    change = alt - ref if change is None else change
     with style():
         figure, axes = panels(2 * len(ref.table), ref.interval, genes, 0.8)
         for i, row in enumerate(ref.table.rows):
@@ -39,15 +49,32 @@ def alleles(ref: Tracks, alt: Tracks, variant: Variant, title: str = "", genes: 
             both.set_ylim(bottom=0)
             headed(both, label(row))
             area(difference, change, i, ALT)
-            limit = max(1.25 * float(np.abs(change.values[:, i]).max()), 1e-6)  # or rounding would fill the panel
-            difference.set_ylim(-limit, limit)
-            difference.axhline(0, color=SOFT, lw=0.6)
+            _around_zero(difference, change, i)
             headed(difference, "ALT \u2212 REF", weight="normal")
             for axis in (both, difference):
                 axis.axvline(variant.start + 0.5, color=INK, lw=0.8, ls=(0, (2, 2)))
         _key(axes[0], {f"REF {_short(variant.ref)}": REF, f"ALT {_short(variant.alt)}": ALT})
         finish(figure, axes, ref.interval, title or str(variant))
     return figure
+
+
+def differences(change: Tracks, variant: Variant, genes: Genes | None = None) -> Figure:
+    """One panel a track: ALT - REF, as far as there is any signal, on a scale of its own; the variant is marked."""
+    with style():
+        figure, axes = panels(len(change.table), change.interval, genes, 0.7)
+        for i, (axis, row) in enumerate(zip(axes, change.table.rows, strict=False)):
+            area(axis, change, i, ALT)
+            _around_zero(axis, change, i)
+            axis.axvline(variant.start + 0.5, color=INK, lw=0.8, ls=(0, (2, 2)))
+            headed(axis, label(row))
+        finish(figure, axes, change.interval, "")
+    return figure
+
+
+def _around_zero(axis: Axes, change: Tracks, column: int) -> None:
+    limit = max(1.25 * float(np.abs(change.values[:, column]).max()), 1e-6)  # or rounding would fill the panel
+    axis.set_ylim(-limit, limit)
+    axis.axhline(0, color=SOFT, lw=0.6)
 
 
 def _key(axis: Axes, colours: Mapping[str, str]) -> None:
