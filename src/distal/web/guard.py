@@ -39,6 +39,7 @@ HEADERS = {
 """On every answer: nothing is loaded from elsewhere, guessed, framed or told to others. Styles stand in igv.js."""
 
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}")
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]|(^|/)\.\.?(/|$)")
 """What no path of ours has: control characters, backslashes, steps upwards or nowhere."""
@@ -83,7 +84,7 @@ class Guard:
     async def _request(self, scope: Message, receive: Receive, send: Send) -> None:
         headers = Headers(scope["headers"])
         try:
-            self._check_address(scope)
+            self._check_size(scope)
             self._check_host(headers)
             self._check_origin(scope, headers)
             self._check_token(scope, headers)
@@ -95,11 +96,17 @@ class Guard:
         else:
             await self._app(scope, receive, send)
 
-    def _check_address(self, scope: Message) -> None:
-        size = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
-        if size > self._limits.address_bytes:
-            most = self._limits.address_bytes
-            raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG, f"the address has {size:,} bytes; {most:,} are allowed")
+    def _check_size(self, scope: Message) -> None:
+        size, most = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"]), self._limits
+        if size > most.address_bytes:
+            detail = f"the address has {size:,} bytes; {most.address_bytes:,} are allowed"
+            raise Refused(HTTPStatus.REQUEST_URI_TOO_LONG, detail)
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > most.header_bytes:
+            detail = (
+                f"the headers have {size:,} bytes; {most.header_bytes:,} are allowed: delete cookies of this address"
+            )
+            raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
         if _ODD.search(scope["path"]):
             raise Refused(HTTPStatus.BAD_REQUEST, "the path has a part that no path here has; see /openapi.json")
 
@@ -152,15 +159,19 @@ class Guard:
 
     async def _read(self, headers: Headers, receive: Receive) -> Receive:
         """The request's body, read as a whole, as the application will receive it."""
-        declared = headers.only("content-length") if headers.all("content-length") else ""
-        if not declared and not headers.all("transfer-encoding"):
+        lengths, most = headers.all("content-length"), self._limits.body_bytes
+        if not lengths and not headers.all("transfer-encoding"):
             return receive
-        body, size, most = bytearray(), 0, self._limits.body_bytes
-        if declared and not declared.isdecimal():
-            raise Refused(HTTPStatus.BAD_REQUEST, f"Content-Length {declared[:40]!r} is not a number")
+        if (
+            len(lengths) + len(headers.all("transfer-encoding")) > 1
+        ):  # what one server takes for a body, another doesn't
+            raise Refused(HTTPStatus.BAD_REQUEST, "the body's length is said more than once; say it in one header")
+        if lengths and not _NUMBER.fullmatch(lengths[0]):
+            raise Refused(HTTPStatus.BAD_REQUEST, f"Content-Length {lengths[0][:40]!r} is not a number of bytes")
         long = Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {most:,} bytes; ask for less")
-        if declared and int(declared) > most and headers.all("expect"):
+        if lengths and int(lengths[0]) > most and headers.all("expect"):
             raise long
+        body, size = bytearray(), 0
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 more = True

@@ -25,6 +25,8 @@ class Limits:
     """The longest body of a request, chunked or not."""
     address_bytes: int = 8_192
     """The longest path with its query, as they come over the wire."""
+    header_bytes: int = 32_768
+    """All headers of a request together; cookies of other servers on this machine are among them."""
     body_seconds: float = 10.0
     """How long a client may take to send a body."""
     queue: int = 64
