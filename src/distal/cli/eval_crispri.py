@@ -100,11 +100,11 @@ def crispri(
         task.write_scores(scores, placed, found)
     if out is not None:
         _write(out, rows, placed, facts, reference)
-    emit([asdict(row) for row in rows] if json else [_row(row) for row in rows], json)
+    emit([asdict(row) for row in rows] if json else [_row(row, reference[1]) for row in rows], json)
 
 
-def _row(row: Ranking) -> dict[str, Any]:
-    """A line of the table, for people."""
+def _row(row: Ranking, reference: str) -> dict[str, Any]:
+    """A line of the table, for people; `reference` is the baseline that others are compared with."""
     against = (
         ""
         if math.isnan(row.difference)
@@ -119,7 +119,7 @@ def _row(row: Ranking) -> dict[str, Any]:
         "AUPRC": f"{row.auprc:.3f}",
         "95 %": f"{row.auprc_low:.3f}-{row.auprc_high:.3f}",
         "AUROC": f"{row.auroc:.3f}",
-        "less DNase/distance": against,
+        f"less {reference}": against,
         "p": "" if math.isnan(row.p) else f"{row.p:.3f}",
     }
 
