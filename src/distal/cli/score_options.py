@@ -105,8 +105,8 @@ class Output:
         Also write the quantiles of every track that Basenji's files have.
     report
         X.html: one page that opens from disk, with the statuses, the strongest variants, and of ten of them REF and ALT
-        drawn, as tracks and letter by letter; genes are those of --genes. Each of the ten takes about as long as two
-        hundred variants do.
+        drawn, as tracks and letter by letter; genes are those of --genes. Each of the ten takes about as long as
+        twenty variants do.
     """
 
     out: Path | None = None

@@ -113,7 +113,7 @@ def _point(row: ScoreRow, size: float, track: Track) -> edits.Size:
 def _line(place: int, one: Found, all: Sizes, column: int, most: float, prefix: str) -> dict[str, Any]:
     title, track = title_of(one.row), all.table.rows[column]
     line: dict[str, Any] = {
-        "": place + 1,
+        "rank": place + 1,
         "variant": Link(title, f"#{prefix}{place + 1}") if place < DRAWN else title,
         "ID": "" if one.row.name == "." else one.row.name,
         all.score: Bar(float(one.values[all.score][column]), most),
