@@ -255,17 +255,6 @@ def target(folder: Path) -> Served:
 
 
 @pytest.fixture(scope="module")
-def faults() -> Iterator[list[logging.LogRecord]]:
-    """What servers log as a fault of theirs."""
-    found: list[logging.LogRecord] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = found.append  # type: ignore[method-assign]
-    logging.getLogger().addHandler(handler)
-    yield found
-    logging.getLogger().removeHandler(handler)
-
-
-@pytest.fixture(scope="module")
 def server(target: Served, faults: list[logging.LogRecord]) -> Iterator[str]:
     with serving(target) as address:
         yield address

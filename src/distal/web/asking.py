@@ -24,9 +24,15 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {"application/problem+json": {}}, "description": text}
     for status, text in {
         400: "What was asked for can't be done.",
+        401: "The server asks for its token.",
+        403: "Another site's page asks.",
         404: "There is no such thing.",
+        413: "The body is too long.",
+        414: "The address is too long.",
+        421: "The server doesn't go by this name.",
         422: "The request is not understood.",
         429: "The queue is full; ask again in a moment.",
+        431: "The headers are too long.",
     }.items()
 }
 BYTES: dict[int | str, dict[str, Any]] = {
