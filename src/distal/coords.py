@@ -202,6 +202,9 @@ class Window:
                 f"{self!r}: the output must leave the same whole number of bins of the input on both sides"
             )
 
+    def __str__(self) -> str:
+        return f"{self.input_bp:,} bp to {self.bins:,} bins of {self.bin_bp} bp"
+
     @property
     def output_bp(self) -> int:
         """Bases that the output covers."""

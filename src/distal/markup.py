@@ -28,26 +28,32 @@ class Bar:
     largest: float
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Numbers from left to right, drawn, and what they are in words."""
+
+    values: Sequence[float]
+    label: str
+
+
 Row = Mapping[str, Any]
+SHOWN = 10
+"""Rows that a notebook shows of a long table."""
 
 
-def table(rows: Sequence[Row], kind: str = "") -> str:
-    """Rows of the same columns, numbers aligned right; None and NaN are empty cells. Nothing for no rows.
-
-    `kind` becomes the table's class.
-    """
+def table(rows: Sequence[Row]) -> str:
+    """Rows of the same columns, numbers aligned right; None and NaN are empty cells. Nothing for no rows."""
     if not rows:
         return ""
     names = list(rows[0])
     numeric = {name for name in names if all(isinstance(row.get(name), int | float | Bar | None) for row in rows)}
-    header = "".join(f'<th scope="col"{_class(name in numeric)}>{escape(name)}</th>' for name in names)
+    header = "".join(f'<th scope="col"{_aligned(name in numeric)}>{escape(name)}</th>' for name in names)
     lines = (
-        "".join(f"<td{_sorted(row.get(name))}{_class(name in numeric)}>{cell(row.get(name))}</td>" for name in names)
+        "".join(f"<td{_sorted(row.get(name))}{_aligned(name in numeric)}>{cell(row.get(name))}</td>" for name in names)
         for row in rows
     )
     body = "\n".join(f"<tr>{line}</tr>" for line in lines)
-    opened = f'<table class="{kind}">' if kind else "<table>"
-    return f"{opened}<thead><tr>{header}</tr></thead>\n<tbody>{body}</tbody></table>"
+    return f"<table><thead><tr>{header}</tr></thead>\n<tbody>{body}</tbody></table>"
 
 
 def facts(entries: Mapping[str, Any]) -> str:
@@ -71,12 +77,14 @@ def cell(value: Any) -> str:
             return f'<a href="{escape(value.href)}">{escape(value.text)}</a>'
         case Bar():
             return _bar(value)
+        case Curve():
+            return curve(value.values, value.label)
         case Mapping():
             return escape(", ".join(f"{name} {item}" for name, item in value.items()))
         case list() | tuple():
             return ", ".join(map(cell, value))
         case _:
-            return escape(str(value))
+            return escape(str(value).encode("utf-8", "replace").decode())  # a VCF may hold what is no UTF-8
 
 
 def curve(values: Sequence[float], label: str, width: int = 220, height: int = 26) -> str:
@@ -101,15 +109,21 @@ def curve(values: Sequence[float], label: str, width: int = 220, height: int = 2
 
 def card(title: str, entries: Mapping[str, Any], body: str = "") -> str:
     """What a notebook shows of an object: a title, facts in one line, and a fragment below."""
-    said = " &middot; ".join(f"{escape(name)} {cell(value)}" for name, value in entries.items())
+    said = " &middot; ".join(f"{cell(value)} {escape(name)}" for name, value in entries.items())
     line = f'<div style="opacity:.75;margin:.1em 0 .5em">{said}</div>'
     return f'<div style="overflow-x:auto"><strong>{escape(title)}</strong>{line}{body}</div>'
+
+
+def rest(rows: int, shown: int = SHOWN) -> str:
+    """What stands below the first rows of a long table; nothing where all are shown."""
+    return f'<div style="opacity:.75">and {rows - shown:,} more</div>' if rows > shown else ""
 
 
 def _number(value: float) -> str:
     if math.isnan(value):
         return ""
-    return f"\u2212{-value:.3g}" if value < 0 else f"{value:.3g}"
+    size = f"{abs(value):,.0f}" if 999.5 <= abs(value) < 1e9 else f"{abs(value):.3g}"
+    return f"\u2212{size}" if value < 0 else size
 
 
 def _bar(bar: Bar) -> str:
@@ -126,5 +140,5 @@ def _sorted(value: Any) -> str:
     return f' data-by="{number:.9g}"' if isinstance(number, float) and not math.isnan(number) else ""
 
 
-def _class(numeric: bool) -> str:
-    return ' class="n"' if numeric else ""
+def _aligned(numeric: bool) -> str:
+    return ' class="n"' if numeric else ' style="text-align:left"'  # which notebooks wouldn't do by themselves

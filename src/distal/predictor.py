@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 import distal
-from distal import dna
+from distal import dna, markup
 from distal.coords import Interval, Window
 from distal.errors import InputError
 from distal.models import inference
@@ -68,6 +68,15 @@ class Predictor:
     def window(self) -> Window:
         """What the model reads and says."""
         return self.spec.window
+
+    def __repr__(self) -> str:
+        tracks = f"{len(self.tracks):,} tracks of head {self.head}"
+        return f"Predictor({self.spec.name}: {self.window}, {tracks}, {self.device}, {self.precision})"
+
+    def _repr_html_(self) -> str:
+        facts = {"family": self.spec.family, "window": str(self.window), "head": self.head}
+        facts |= {"device": str(self.device), "precision": self.precision, "licence": self.spec.licence}
+        return markup.card(self.spec.name, {}, markup.facts(facts) + self.tracks._repr_html_())
 
     def on(self, device: str) -> Predictor:
         """The same predictor with a copy of the module on another device (see `open_device`)."""

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from distal import markup
 from distal.coords import Interval, bins_over
 from distal.errors import InputError
 from distal.files import replacing
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 _ALTERNATIVES = re.compile(r",(?!\s|$)")
 _TERM = re.compile(r"^(?P<column>[a-z_]+)(?P<operator>!?=|!?~)(?P<values>.*)$", re.DOTALL)
 _DESCRIBED = ("CHIP", "HISTONE", "TF")  # assays whose description holds a target between assay and biosample
+_POINTS = 110
+"""Points of a curve in a notebook."""
 _DERIVED = ("assay", "target", "biosample", "strand")
 _COLUMNS = ("identifier", "file", "clip", "clip_soft", "scale", "sum_stat", "strand_pair", "description")
 _QUERYABLE = ("index", "name", "assay", "target", "biosample", "strand", "description", "sum_stat")
@@ -88,6 +92,20 @@ class TrackTable:
 
     def __iter__(self) -> Iterator[Track]:
         return iter(self.rows)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {assay}" for assay, count in self.assays().items())
+        return f"TrackTable({counts})"
+
+    def _repr_html_(self) -> str:
+        columns = ("index", "name", "assay", "target", "biosample", "strand")
+        first = [{column: getattr(row, column) for column in columns} for row in self.rows[: markup.SHOWN]]
+        title = f"{len(self):,} track{'' if len(self) == 1 else 's'}"
+        return markup.card(title, self.assays(), markup.table(first) + markup.rest(len(self)))
+
+    def assays(self) -> dict[str, int]:
+        """How many tracks each assay has, the commonest first."""
+        return dict(Counter(row.assay or "other" for row in self.rows).most_common())
 
     @cached_property
     def channels(self) -> NDArray[np.int64]:
@@ -306,6 +324,25 @@ class Tracks:
     def rc(self) -> Tracks:
         """The same signal seen from the other strand: bins reversed, strand pairs swapped, interval kept."""
         return replace(self, values=np.ascontiguousarray(self.values[::-1][:, self.table.partners]))
+
+    def __repr__(self) -> str:
+        names = [row.description or row.name for row in self.table.rows[:2]]
+        more = [f"and {len(self.table) - 2:,} more"] if len(self.table) > 2 else []
+        return f"Tracks({self.interval!r}, {len(self.values)} bins of {self.bin_bp} bp: {', '.join([*names, *more])})"
+
+    def _repr_html_(self) -> str:
+        rows = [self._shown(i) for i in range(min(len(self.table), markup.SHOWN))]
+        facts = {f"bins of {self.bin_bp} bp": len(self.values), "tracks": len(self.table)}
+        return markup.card(self.interval.to_ucsc(), facts, markup.table(rows) + markup.rest(len(self.table)))
+
+    def _shown(self, column: int) -> dict[str, Any]:
+        """A track as a line in a notebook; of its bins the largest of each point."""
+        row, values = self.table.rows[column], self.values[:, column]
+        parts = np.array_split(values, min(len(values), _POINTS)) if len(values) else []
+        curve = [float(part[np.abs(part).argmax()]) for part in parts]
+        label = row.description or row.name
+        span = {"lowest": float(values.min()), "highest": float(values.max())} if len(values) else {}
+        return {"track": label, "strand": row.strand, "signal": markup.Curve(curve, f"signal of {label}"), **span}
 
     def __sub__(self, other: Tracks) -> Tracks:
         if (self.table, self.interval, self.bin_bp) != (other.table, other.interval, other.bin_bp):

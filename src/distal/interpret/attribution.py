@@ -109,6 +109,10 @@ class Ism:
         if self.deletions is not None and self.deletions.shape != (width, tracks):
             raise ValueError(f"deletions must be {(width, tracks)}, not {self.deletions.shape}")
 
+    def __repr__(self) -> str:
+        what = "substitutions" if self.deletions is None else "substitutions, deletions"
+        return f"Ism({what}, {self.interval!r} to {self.target!r}, {self.table!r})"
+
     def over_tracks(self) -> NDArray[np.float32]:
         """Effects of substitutions averaged over the tracks, [width, 4]."""
         mean: NDArray[np.float32] = self.values.mean(axis=2)

@@ -116,6 +116,10 @@ class Contributions:
             shapes = f"{list(self.hypothetical.shape)} (codes {list(self.codes.shape)})"
             raise ValueError(f"hypothetical must be {[width, 4]}, not {shapes}")
 
+    def __repr__(self) -> str:
+        read = f"{self.value:.4g} at {self.target!r}, {self.table!r}"
+        return f"Contributions({self.method}, {self.interval!r} to {read})"
+
     def actual(self) -> NDArray[np.float32]:
         """What the letters that are there contribute, [width]; 0 for an N."""
         return at_letters(self.hypothetical, self.codes)

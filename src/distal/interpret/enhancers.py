@@ -68,6 +68,10 @@ class Links:
             if scores.shape != (len(self.elements),):
                 raise ValueError(f"{name} must be [{len(self.elements)}], not {list(scores.shape)}")
 
+    def __repr__(self) -> str:
+        gene = self.promoters[0].gene if self.promoters else "no gene"
+        return f"Links({gene}: {len(self.elements):,} elements, {', '.join(self.scores)})"
+
     def distance(self) -> list[int]:
         """Bases from each element's middle to the gene's nearest start site."""
         return [min(promoter.distance(element.interval) for promoter in self.promoters) for element in self.elements]

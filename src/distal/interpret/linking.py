@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from distal import markup
 from distal.coords import Interval
 from distal.errors import InputError
 from distal.incremental import Incremental
@@ -44,6 +45,23 @@ class GeneLinks:
     """The genes of these stretches, `gene` among them."""
     cell_type: str
     """What the tracks that were asked for have in common; NA where that is nothing."""
+
+    def __repr__(self) -> str:
+        return f"GeneLinks({self.gene.name}: {len(self.links.elements):,} elements, {', '.join(self.links.scores)})"
+
+    def _repr_html_(self) -> str:
+        rows = self.rows()
+        lines = [
+            {
+                "element": row.element.to_ucsc(),
+                "class": row.kind,
+                "bp to the TSS": abs(row.element.center - row.tss),
+                **row.scores,
+            }
+            for row in rows[: markup.SHOWN]
+        ]
+        facts = {"elements": len(rows), "promoters": len(self.links.promoters)}
+        return markup.card(f"Elements of {self.gene.name}", facts, markup.table(lines) + markup.rest(len(rows)))
 
     def order(self) -> list[int]:
         """The candidates by the first method's score, the largest first; those that no window sees come last."""

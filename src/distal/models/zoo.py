@@ -22,6 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from distal import markup
 from distal.coords import Window
 from distal.errors import InputError
 from distal.files import digest, replacing
@@ -80,6 +81,16 @@ class Spec:
     def heads(self) -> Mapping[str, int]:
         """Tracks of each head."""
         return self.config.heads
+
+    def __repr__(self) -> str:
+        heads = ", ".join(f"{name} {tracks:,} tracks" for name, tracks in self.heads.items())
+        return f"Spec({self.name}, {self.family}: {self.window}, {heads})"
+
+    def _repr_html_(self) -> str:
+        heads = {name: f"{tracks:,} tracks" for name, tracks in self.heads.items()}
+        facts = {"family": self.family, "window": str(self.window), "heads": heads, "licence": self.licence}
+        made = {name: value for name, value in self.provenance.items() if isinstance(value, str | int | float)}
+        return markup.card(self.name, {}, markup.facts(facts | made))
 
     @cached_property
     def weights_sha256(self) -> str:

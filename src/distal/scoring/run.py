@@ -24,6 +24,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from distal import markup
 from distal.errors import InputError
 from distal.files import contested, replacing
 from distal.io import scores
@@ -52,6 +53,11 @@ class Summary:
     command: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What else is known of the run."""
+
+    def _repr_html_(self) -> str:
+        counts = {status: count for status, count in self.statuses.items() if count}
+        facts = {"made by": self.facts.get("model"), **self.facts.get("formulas", {}), "command": self.command}
+        return markup.card(f"{self.n_in:,} variants", counts, markup.facts({k: v for k, v in facts.items() if v}))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from distal import markup
 from distal.tracks import TrackTable
 
 Matrix = NDArray[np.floating[Any]]
@@ -69,6 +70,29 @@ class Block:
     rows: Sequence[ScoreRow]
     values: Mapping[str, Matrix]
     genes: GeneScores | None = None
+
+    def __repr__(self) -> str:
+        return f"Block({len(self.rows):,} variants: {' '.join(self.values)})"
+
+    def _repr_html_(self) -> str:
+        first = self.take(range(min(len(self.rows), markup.SHOWN)))
+        return markup.card("Scores", {"variants": len(self.rows)}, first.html() + markup.rest(len(self.rows)))
+
+    def html(self, table: TrackTable | None = None) -> str:
+        """A line a variant: the largest number of each score, and the track that has it where `table` is given."""
+        return markup.table([self._shown(i, table) for i in range(len(self.rows))])
+
+    def _shown(self, row: int, table: TrackTable | None) -> dict[str, Any]:
+        chrom, pos, name, ref, alt, status = self.rows[row]
+        line: dict[str, Any] = {"variant": f"{chrom}:{pos}:{ref}>{alt}", "ID": name, "status": status}
+        for score, matrix in self.values.items():
+            values = np.nan_to_num(np.abs(matrix[row].astype(np.float64)), nan=-1)
+            column = int(values.argmax()) if values.max(initial=-1) >= 0 else None
+            line[f"largest {score}"] = None if column is None else float(matrix[row, column])
+            if table is not None:
+                track = None if column is None else table.rows[column]
+                line[f"of {score}"] = "" if track is None else track.description or track.name
+        return line
 
     def take(self, index: Sequence[int]) -> Block:
         """The rows at `index`, in that order (a stretch of rows is not copied)."""

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from distal import markup
 from distal.coords import Interval, spellings
 from distal.errors import InputError
 from distal.io.scores.blocks import (
@@ -67,6 +68,20 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self._pos)
+
+    def __repr__(self) -> str:
+        if not self._file:
+            return f"Scores({self.path.name}, closed)"
+        return f"Scores({self.path.name}: {len(self):,} variants, {len(self.table):,} tracks, {' '.join(self.scores)})"
+
+    def _repr_html_(self) -> str:
+        if not self._file:
+            return markup.card(f"{self.path.name}, closed", {})
+        facts = {"variants": len(self), "tracks": len(self.table)}
+        formulas = {name: self.formula(name) for name in self.scores}
+        first = self.read(slice(0, markup.SHOWN), self.scores)
+        body = markup.facts(formulas) + first.html(self.table) + markup.rest(len(self))
+        return markup.card(self.path.name, facts, body)
 
     @cached_property
     def table(self) -> TrackTable:

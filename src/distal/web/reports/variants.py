@@ -194,10 +194,9 @@ def _made(run: Report) -> list[Part]:
     summary, recipe = run.summary, run.recipe
     spec, facts = recipe.predictor.spec, dict(summary.facts)
     formulas = facts.pop("formulas")
-    window = recipe.predictor.window
     about = {
         "model": f"{spec.name} ({spec.family}), {spec.licence}",
-        "reads": f"{window.input_bp:,} bp, says {window.bins} bins of {window.bin_bp} bp",
+        "window": str(recipe.predictor.window),
         "genome": recipe.genome.path.name,
         "tracks": f"{len(recipe.table):,}" + (f" ({recipe.query})" if recipe.query else ""),
         "averaged over": f"{'both strands' if recipe.rc else 'one strand'}, shifts {_plain(list(recipe.shifts))}",
