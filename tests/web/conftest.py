@@ -59,6 +59,7 @@ def made(folder: Path, scores: bool = True, changed: float = 1.0, **options: obj
 def serving(served: Served, token: str | None = None) -> Iterator[str]:
     """The address of a server that runs as long as the block."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
         app = application(served, [f"127.0.0.1:{port}", f"localhost:{port}"], token)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="on"))

@@ -55,6 +55,7 @@ def serving(hosts=("127.0.0.1", "LOCALHOST", "[::1]:80", "page.example:8000"), t
     """A guarded echo and its address."""
     echo = Echo()
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(Guard(echo, hosts, token, LIMITS), log_level="warning", lifespan="on", ws="none")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
