@@ -7,6 +7,7 @@ import { grouped, written } from "./regions.js";
 
 const CAPTION_PX = 30;
 const FORMATS = { bigwig: "bigWig", tsv: "TSV", npz: "NumPy", arrow: "Arrow", json: "JSON" };
+const ENDINGS = { bigwig: "bw" };
 const SHARPNESS = 2; // pixels of a PNG per pixel on screen
 
 /** Makes Share and Export work. */
@@ -28,6 +29,7 @@ async function openDialog(app) {
     element("h3", {}, "Predicted signal"),
     element("div", { class: "buttons" },
       ...Object.entries(FORMATS).map(([format, text]) => button(text, () => saveSignal(app, format)))),
+      tracks.length > 1 && element("p", { class: "hint" }, "A bigWig file holds one track; there is one for each."),
     element("h3", {}, "The same elsewhere"),
     code,
     element("div", { class: "buttons end" }, element("button", { type: "button", class: "main", onclick: () => dialog.close() }, "Close")),
@@ -63,13 +65,17 @@ function signalOf(app, points) {
   return get("/api/signal", { region: written(whole(app.genome.region)), tracks: needed(app).join(","), points });
 }
 
+/** One file with all tracks, or of a format that holds one track, a file each. */
 async function saveSignal(app, format) {
   const region = whole(app.genome.region);
   const points = Math.ceil((region.end - region.start) / app.about.model.bin_bp) + 2; // every bin
-  const asked = { region: written(region), tracks: needed(app).join(","), points, format };
-  const ending = { bigwig: "bw" }[format] ?? format;
-  const { blob, name } = await file("/api/signal", asked, `${nameOf(app)}.${ending}`);
-  keep(blob, name);
+  const groups = format === "bigwig" ? needed(app).map((track) => [track]) : [needed(app)];
+  for (const tracks of groups) {
+    const asked = { region: written(region), tracks: tracks.join(","), points, format };
+    const of = format === "bigwig" ? `_${app.tracks.get(tracks[0])?.name ?? tracks[0]}` : "";
+    const { blob, name } = await file("/api/signal", asked, `${nameOf(app)}${of}.${ENDINGS[format] ?? format}`);
+    keep(blob, name);
+  }
 }
 
 function needed(app) {

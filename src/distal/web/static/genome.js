@@ -1,6 +1,7 @@
 // The genome browser: where it looks and which rows it has. All that the page wants of igv.js goes through here.
 
 import igv from "./vendor/igv-3.8.10/igv.esm.min.js";
+import { busy } from "./busy.js";
 import { colours, onPaper } from "./palette.js";
 import { font } from "./rows/row.js";
 import { GenesRow } from "./rows/genes.js";
@@ -106,11 +107,14 @@ class Genome extends EventTarget {
       const made = rows.filter((row) => !this.#rows.has(row.id));
       rows.forEach((row, place) => {
         const present = this.#rows.get(row.id);
-        if (present) present.track.order = place;
+        if (!present) return;
+        present.track.order = place;
+        if (row.height && row.height !== present.track.height) present.track.trackView.setTrackHeight(row.height);
       });
       await Promise.all(made.map((row) => this.#add(row, rows.indexOf(row))));
       this.#browser.reorderTracks();
       await this.#browser.updateViews();
+      this.#repaint(); // marks run through the rows that stayed
     });
   }
 
@@ -158,7 +162,7 @@ class Genome extends EventTarget {
   // what changes the browser happens one after the other: igv.js doesn't expect otherwise
   #then(act) {
     this.#work = this.#work.then(act, act);
-    return this.#work;
+    return busy(this.#work);
   }
 }
 

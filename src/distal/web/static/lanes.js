@@ -3,8 +3,22 @@
 import { escaped } from "./dom.js";
 import { importance } from "./rows/letters.js";
 
-/** The rows for the page's present state. */
-export function lanes({ about, view, tracks, results, signals }) {
+const HEIGHTS = {
+  "distal-signal": 60, "distal-alleles": 60, "distal-difference": 44, "distal-logo": 84, "distal-effects": 76,
+  "distal-arcs": 110, "distal-scored": 54,
+};
+const ABOVE_PX = 160; // the ruler, the sequence and the genes
+const TALLEST = 1.8;
+
+/** The rows for the page's present state, as tall as `room` pixels on screen allow. */
+export function lanes(page, room) {
+  const rows = listed(page);
+  const needed = rows.reduce((sum, row) => sum + (HEIGHTS[row.type] ?? 0), 0);
+  const stretch = Math.min(TALLEST, Math.max(1, (room - ABOVE_PX) / (needed || 1)));
+  return rows.map((row) => (HEIGHTS[row.type] ? { ...row, height: Math.round(HEIGHTS[row.type] * stretch) } : row));
+}
+
+function listed({ about, view, tracks, results, signals }) {
   const rows = about.genes ? [genes(view)] : [];
   if (results.scores) rows.push(scored(results.scores));
   if (results.enhancers) rows.push(arcs(results.enhancers));
@@ -38,7 +52,7 @@ function alleles(answer, track, signals) {
   const shared = { result: answer.result, place, version: answer.job.id };
   return [
     labelled(`alleles-${track.index}`, "distal-alleles", title(track), shared),
-    labelled(`difference-${track.index}`, "distal-difference", "ALT − REF", { ...shared, height: 44 }),
+    labelled(`difference-${track.index}`, "distal-difference", "ALT − REF", shared),
   ];
 }
 

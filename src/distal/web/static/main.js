@@ -1,6 +1,7 @@
 // Puts the page together: what the server has, the view in the address, the genome browser and the panels.
 
 import { get } from "./api.js";
+import { busy } from "./busy.js";
 import { afterPause, byId } from "./dom.js";
 import { mountExport } from "./export.js";
 import { open } from "./genome.js";
@@ -17,6 +18,7 @@ import { follow } from "./theme.js";
 import { View } from "./view.js";
 
 const FIRST_TRACKS = 3;
+const MARGIN_PX = 24;
 
 /** What all parts of the page share. */
 class App {
@@ -40,7 +42,7 @@ class App {
   draw() {
     this.#mark();
     legend(this);
-    return this.genome?.show(lanes(this)).catch(tellError);
+    return busy(this.genome.show(lanes(this, room())).catch(tellError));
   }
 
   /** Looks at a region, with some room around it. */
@@ -81,7 +83,7 @@ async function begin() {
   mountKeys(app);
   view.addEventListener("change", ({ detail }) => changed(app, detail));
   app.draw();
-  document.documentElement.dataset.ready = "yes"; // the page can be used; "busy" while it predicts
+  document.documentElement.dataset.ready = "yes"; // it can be used, and says when it is busy
 }
 
 function beginning(view, about) {
@@ -99,6 +101,14 @@ function changed(app, names) {
     if (region) app.genome.goTo(region);
   }
   if (names.has("tracks") || names.has("gene")) app.draw();
+}
+
+/** Pixels that rows may take before the page scrolls; none where the page scrolls as a whole. */
+function room() {
+  const stage = byId("stage");
+  if (getComputedStyle(stage).overflowY === "visible") return 0;
+  const others = [...stage.children].filter((part) => part.id !== "genome");
+  return stage.clientHeight - others.reduce((sum, part) => sum + part.offsetHeight, 0) - MARGIN_PX;
 }
 
 function followPlace(app) {
@@ -121,13 +131,9 @@ function watch(signals) {
   let done = () => {};
   signals.addEventListener("busy", ({ detail }) => {
     done();
-    document.documentElement.dataset.busy = "predicting";
     done = working(`Predicting ${written(around(detail, (detail.end - detail.start) / 3))}`, () => signals.cancel());
   });
-  signals.addEventListener("idle", () => {
-    done();
-    delete document.documentElement.dataset.busy;
-  });
+  signals.addEventListener("idle", () => done());
   signals.addEventListener("wrong", ({ detail }) => tellError(detail));
 }
 

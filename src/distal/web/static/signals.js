@@ -1,6 +1,7 @@
 // Predicted signal of tracks over regions: asked for together, kept, given up when no longer wanted. Draws nothing.
 
 import { get } from "./api.js";
+import { begun } from "./busy.js";
 import { written } from "./regions.js";
 
 const TOGETHER_MS = 12; // rows that the genome browser asks in one turn become one question
@@ -29,8 +30,10 @@ export class Signals extends EventTarget {
     const key = `${track} ${written(region)} ${points}`;
     const kept = this.#kept.get(key) ?? this.#pending.get(key);
     if (kept) return Promise.resolve(kept);
+    const ended = begun();
     const answer = new Promise((resolve) => this.#join(track, region, points, resolve)).then((piece) => {
       this.#pending.delete(key);
+      ended();
       if (piece) this.#keep(key, piece);
       return piece;
     });

@@ -1,5 +1,6 @@
 // A job that a panel asks for: its progress bar, its Cancel, its error, beside the form that asked. Knows no verb.
 
+import { begun } from "./busy.js";
 import { element } from "./dom.js";
 import { run, words } from "./jobs.js";
 
@@ -29,12 +30,14 @@ export class Work {
     this.error.hidden = true;
     this.line.hidden = false;
     this.#told({ status: "queued" });
+    const ended = begun();
     try {
       return await run(verb, body, (job) => this.#told(job), flight.signal);
     } catch (error) {
       if (error.name !== "AbortError") this.wrong(error.message);
       return null;
     } finally {
+      ended();
       if (this.#flight === flight) {
         this.#flight = null;
         this.line.hidden = true;

@@ -6,8 +6,6 @@ import { Row, short, told, xOf } from "./row.js";
 
 /** Links of one gene. config: links [{chrom, start, end, tss, score, name}], method. */
 export class ArcsRow extends Row {
-  static defaults = { height: 110, supportHiDPI: true };
-
   async getFeatures(chr) {
     const links = this.config.links.filter((link) => link.chrom === chr);
     return links.map((link) => ({ ...link, chr, value: link.score })).sort((a, b) => a.score - b.score);

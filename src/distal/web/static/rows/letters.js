@@ -18,8 +18,6 @@ const STROKES = Object.fromEntries(Object.entries(OUTLINES).map(([letter, text])
 
 /** Letters as high as their values, below zero where they are negative. config: letters, values, start, chrom. */
 export class LogoRow extends Row {
-  static defaults = { height: 84, supportHiDPI: true };
-
   init(config) {
     super.init(config);
     this.autoscale = true;
@@ -77,8 +75,6 @@ export class LogoRow extends Row {
 
 /** Four lines of squares, A C G T: what replacing each base by that letter changes. config: result of mutagenesis. */
 export class EffectsRow extends Row {
-  static defaults = { height: 76, supportHiDPI: true };
-
   get top() {
     return 4;
   }

@@ -5,8 +5,6 @@ import { Row, short, told, xOf } from "./row.js";
 
 /** Rows of a score directory. config: variants [{chrom, start, end, name, score, track}], score (the column's name). */
 export class ScoredRow extends Row {
-  static defaults = { height: 54, supportHiDPI: true };
-
   init(config) {
     super.init(config);
     this.autoscale = true;
