@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distal.cli.console import emit, progress
+from distal.cli.console import command_line, emit, progress
 from distal.cli.ism import PICTURES
 from distal.cli.options import BothStrands, Device, Fasta, Head, Json, Model, Precision, words
 from distal.errors import InputError
+
+if TYPE_CHECKING:
+    from distal.interpret.linking import GeneLinks
+    from distal.io.fasta import Genome
+    from distal.predictor import Predictor
 
 
 def enhancers(
@@ -27,6 +33,7 @@ def enhancers(
     contacts: Path | None = None,
     bedpe: Path | None = None,
     figure: Path | None = None,
+    report: Path | None = None,
     cell_type: str = "",
     width: int = 2000,
     shuffles: int = 10,
@@ -67,6 +74,8 @@ def enhancers(
         X.bedpe: the links for genome browsers.
     figure
         X.png, X.svg or X.pdf: the links as arcs.
+    report
+        X.html: one page that opens from disk, with the arcs, the table, and the best elements letter by letter.
     cell_type
         What stands in the column CellType; what the tracks have in common when left out.
     width
@@ -87,7 +96,7 @@ def enhancers(
     from distal.predictor import load
 
     started = time.monotonic()
-    _check(out, bedpe, figure)
+    _check(out, bedpe, figure, report)
     predictor, genome, annotation = load(model, head, device, precision), Genome(fasta), Genes.read(genes)
     with progress("enhancers", len(promoters(annotation.one(gene), predictor.window)), "promoters") as advance:
         found = link_enhancers(
@@ -115,10 +124,12 @@ def enhancers(
         from distal.plots import findings
 
         plots.save(findings.enhancers(found, predictor.spec.name), figure)
+    if report is not None:
+        _write_report(report, found, predictor, genome, tracks, rc)
     scores = next(iter(found.links.scores.values()))
     emit(
         {
-            "files": [str(path) for path in (out, bedpe, figure) if path is not None],
+            "files": [str(path) for path in (out, bedpe, figure, report) if path is not None],
             "gene": f"{found.gene.name} ({found.gene.strand})",
             "promoters": len(found.links.promoters),
             "start sites": len(found.gene.tss),
@@ -130,8 +141,16 @@ def enhancers(
     )
 
 
-def _check(out: Path, bedpe: Path | None, figure: Path | None) -> None:
-    for path, endings in ((out, (".tsv",)), (bedpe, (".bedpe",)), (figure, PICTURES)):
+def _write_report(path: Path, found: GeneLinks, predictor: Predictor, genome: Genome, tracks: str, rc: bool) -> None:
+    from distal.web.reports.enhancers import DRAWN, Report, report
+
+    made = Report(found, predictor, genome, tracks, rc)
+    with progress("report", min(DRAWN, len(found.links.elements)), "elements drawn") as advance:
+        report(path, made, command_line(), advance)
+
+
+def _check(out: Path, bedpe: Path | None, figure: Path | None, report: Path | None) -> None:
+    for path, endings in ((out, (".tsv",)), (bedpe, (".bedpe",)), (figure, PICTURES), (report, (".html",))):
         if path is not None and path.suffix not in endings:
             raise InputError(f"{path}: the name must end in {', '.join(endings)}")
         if path is not None and not path.parent.is_dir():
