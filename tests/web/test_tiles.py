@@ -69,3 +69,19 @@ def test_a_region_is_checked(tmp_path: Path) -> None:
 def test_values_fill_their_interval() -> None:
     with pytest.raises(ValueError, match="do not fill"):
         Signal(Interval("chr1", 0, 256), 128, np.zeros((1, 3), dtype=np.float32))
+
+
+@pytest.mark.parametrize("points", [1, 3, 10_000])
+@pytest.mark.parametrize("start", [0, 1_024, 2_047, 4_096])
+def test_what_is_missing_is_all_that_joined_bins_need(tmp_path: Path, start: int, points: int) -> None:
+    """Joined bins begin at multiples of their width, which may be in the tile before."""
+    grid, region = made(tmp_path, scores=False).grid, Interval("chr1", start, start + 1_100)
+    assert grid.signal(region, np.array([3]), points) is None
+    missing = grid.missing(region, points)
+    grid.compute("chr1", missing)
+    assert grid.signal(region, np.array([3]), points) is not None
+    assert grid.missing(region, points) == []
+    for tile in missing:  # and none that they don't
+        grid.cache._path(grid._key("chr1", tile)).unlink()
+        assert grid.signal(region, np.array([3]), points) is None
+        grid.compute("chr1", [tile])

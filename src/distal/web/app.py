@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -34,6 +35,7 @@ def routes(served: Served) -> FastAPI:
     )
     app.state.served = served
     app.state.recent = Recent(routes_look.RECENT_BYTES)
+    app.state.apart = CapacityLimiter(routes_look.APART)
     problems.install(app)
     for router in (routes_look.router, routes_scores.router, routes_jobs.router, files.router):
         app.include_router(router)

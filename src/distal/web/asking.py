@@ -42,13 +42,13 @@ BYTES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def served_by(request: Request) -> Served:
+async def served_by(request: Request) -> Served:  # not to be run in a thread of its own, which takes longer
     """What this server has opened."""
     found: Served = request.app.state.served
     return found
 
 
-def who(request: Request, x_distal_client: Annotated[str | None, Header(max_length=200)] = None) -> str:
+async def who(request: Request, x_distal_client: Annotated[str | None, Header(max_length=200)] = None) -> str:
     """A name for who asks, so that turns are fair: what the page calls itself, else the address."""
     if x_distal_client and _CLIENT.fullmatch(x_distal_client):
         return x_distal_client

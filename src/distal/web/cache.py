@@ -18,6 +18,7 @@ import time
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Literal
@@ -32,8 +33,8 @@ from distal.files import contested
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[0-9a-f]{64}\.npy|\.[0-9a-f]{64}\.npy\.(?P<unfinished>[0-9a-f]{32})")
 """Our files; whatever else lies in the folder is somebody's."""
-_HEADER = 65_546
-"""The most bytes that the header of version 1.0 has: 10 and what two bytes can count."""
+_BEFORE = 10
+"""Bytes before a header of version 1.0, the last two of which say how long it is."""
 _SUM = 4
 """Bytes of the checksum, the lowest first."""
 _LOW = 0.9
@@ -157,16 +158,23 @@ def _read(path: Path, sound: Collection[Mark] = ()) -> tuple[Array, Mark]:
     content = memoryview(mapped)[:-_SUM]
     if mark not in sound and zlib.crc32(content) != int.from_bytes(mapped[-_SUM:], "little"):
         raise ValueError("its checksum is not that of its content")
-    header = io.BytesIO(content[:_HEADER])
+    first = int.from_bytes(content[_BEFORE - 2 : _BEFORE], "little") + _BEFORE
+    shape, order, dtype = _header(bytes(content[:first]))
+    if first + math.prod(shape) * dtype.itemsize != len(content):
+        raise ValueError("its content is longer or shorter than its header says")
+    return np.ndarray(shape, dtype, buffer=content, offset=first, order=order), mark
+
+
+@lru_cache(maxsize=1_000)  # tiles have all the same, and numpy takes longer to read it than we to read the tile
+def _header(content: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
+    """Shape, order and type of the array behind a header. Raises `ValueError` for one that isn't ours."""
+    header = io.BytesIO(content)
     if format.read_magic(header) != (1, 0):
         raise ValueError("it is of another version")
     shape, fortran, dtype = format.read_array_header_1_0(header)
     if dtype.hasobject:
         raise ValueError("it holds objects")
-    if header.tell() + math.prod(shape) * dtype.itemsize != len(content):
-        raise ValueError("its content is longer or shorter than its header says")
-    order: Literal["C", "F"] = "F" if fortran else "C"
-    return np.ndarray(shape, dtype, buffer=content, offset=header.tell(), order=order), mark
+    return shape, "F" if fortran else "C", dtype
 
 
 def _remove(path: Path) -> None:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from functools import cache
 from typing import Annotated, Any, Literal
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 import distal
 from distal.coords import Interval
@@ -16,7 +17,7 @@ from distal.errors import InputError
 from distal.io.genes import Gene
 from distal.tracks import TrackTable
 from distal.web import looking, said
-from distal.web.answers import MEDIA, Answer
+from distal.web.answers import MEDIA
 from distal.web.asking import BYTES, PROBLEMS, Client, There, answered, numbers
 from distal.web.files import igv_reference
 from distal.web.problems import NotFound
@@ -29,6 +30,8 @@ router = APIRouter(prefix="/api", responses=PROBLEMS)
 RegionQuery = Annotated[str, Query(min_length=1, max_length=200, examples=["chr20:42,984,160-42,984,444"])]
 FACETS = ("assay", "biosample", "target")
 RECENT_BYTES = 1 << 26
+APART = 2
+"""Threads that read the cache and write answers. More of them only wait for each other: it is Python's work."""
 
 
 @router.get("/about")
@@ -201,24 +204,33 @@ async def signal(
     key = f"{region}\t{tracks}\t{points}\t{format}"
     encoded = recent.get(key)
     if encoded is None:
-        answer = await _signal(request, served, client, region, tracks, points)
-        encoded = await run_in_threadpool(answer.encoded, format)
+        at, table = served.region(region, served.limits.region_bp), served.table(numbers(tracks))
+        encoded = await _encoded(request, served, client, at, table, points, format)
         recent.put(key, encoded)
     return ranged(request, encoded, MEDIA[format])
 
 
-async def _signal(request: Request, served: Served, client: str, region: str, tracks: str, points: int) -> Answer:
-    at, table = served.region(region, served.limits.region_bp), served.table(numbers(tracks))
-    missing = await run_in_threadpool(served.grid.missing, at)
-    if missing:
-        key = f"{served.label}\tsignal\t{at.chrom}\t{missing}"
+async def _encoded(
+    request: Request, served: Served, client: str, at: Interval, table: TrackTable, points: int, form: str
+) -> bytes:
+    """The signal in one format; what nobody has looked at is computed first."""
+    apart: CapacityLimiter = request.app.state.apart
 
-        def work(progress: Any) -> None:
-            progress.total(len(missing))
-            served.grid.compute(at.chrom, missing, progress)
+    def there() -> bytes | None:
+        found = served.grid.signal(at, table.channels, points)
+        return None if found is None else looking.shown(served, at, table, found).encoded(form)
 
-        await answered(served, request, client, "signal", key, work)
-    found = await run_in_threadpool(served.grid.signal, at, table.channels, points)
-    if found is None:
+    encoded = await run_sync(there, limiter=apart)
+    if encoded is not None:
+        return encoded
+    missing = await run_sync(served.grid.missing, at, points, limiter=apart)
+
+    def work(progress: Any) -> None:
+        progress.total(len(missing))
+        served.grid.compute(at.chrom, missing, progress)
+
+    await answered(served, request, client, "signal", f"{served.label}\tsignal\t{at.chrom}\t{missing}", work)
+    encoded = await run_sync(there, limiter=apart)
+    if encoded is None:
         raise InputError("the cache is too small to hold what is looked at; start with a larger --cache-gb")
-    return looking.shown(served, at, table, found)
+    return encoded

@@ -21,6 +21,8 @@ from distal.predictor import Predictor, averaged, on_genome
 from distal.web.cache import Cache
 
 Values = NDArray[np.float32]
+_ALL = 1 << 62
+"""More points than there are bins: none are joined."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +68,10 @@ class Grid:
         """The numbers of the tiles that a region touches."""
         return range(region.start // self.tile_bp, -(-region.end // self.tile_bp))
 
-    def missing(self, region: Interval) -> list[int]:
-        """Those of its tiles that nobody has looked at yet."""
-        return [tile for tile in self.tiles(region) if self.cache.get(self._key(region.chrom, tile)) is None]
+    def missing(self, region: Interval, points: int = _ALL) -> list[int]:
+        """Those of the tiles that `signal` needs which nobody has looked at yet."""
+        there, _ = self._joined(region, points)
+        return [tile for tile in self.tiles(there) if self.cache.get(self._key(region.chrom, tile)) is None]
 
     def compute(self, chrom: str, tiles: Sequence[int], progress: Callable[[], object] = lambda: None) -> None:
         """Predict tiles that are not in the cache, and keep them."""
@@ -84,13 +87,7 @@ class Grid:
         Joined bins begin at multiples of their width, so they don't change as a view moves. The last one of a
         chromosome is the mean of what there is. None where a tile is missing.
         """
-        bin_bp = self.predictor.window.bin_bp
-        size = self.genome.sizes[region.chrom]
-        bins = -(-region.width // bin_bp)
-        together = -(-bins // points)
-        wide = bin_bp * together
-        start, end = region.start // wide * wide, -(-region.end // wide) * wide
-        there = Interval(region.chrom, start, min(end, -(-size // bin_bp) * bin_bp))
+        there, together = self._joined(region, points)
         pieces = list(self._pieces(there, channels))
         if any(piece is None for piece in pieces):
             return None
@@ -99,7 +96,18 @@ class Grid:
             edges = np.arange(0, values.shape[1], together)
             counts = np.diff(np.append(edges, values.shape[1]))
             values = (np.add.reduceat(values, edges, axis=1, dtype=np.float64) / counts).astype(np.float32)
-        return Signal(Interval(region.chrom, start, start + values.shape[1] * wide), wide, values)
+        wide = together * self.predictor.window.bin_bp
+        return Signal(Interval(region.chrom, there.start, there.start + values.shape[1] * wide), wide, values)
+
+    def _joined(self, region: Interval, points: int) -> tuple[Interval, int]:
+        """Where the joined bins lie that cover a region, as far as there are bins, and how many are joined."""
+        bin_bp = self.predictor.window.bin_bp
+        bins = -(-region.width // bin_bp)
+        together = -(-bins // points)
+        wide = bin_bp * together
+        start, end = region.start // wide * wide, -(-region.end // wide) * wide
+        size = self.genome.sizes[region.chrom]
+        return Interval(region.chrom, start, min(end, -(-size // bin_bp) * bin_bp)), together
 
     def _pieces(self, there: Interval, channels: NDArray[np.int64]) -> Iterator[Values | None]:
         bin_bp = self.predictor.window.bin_bp
