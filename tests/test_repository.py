@@ -54,7 +54,7 @@ def test_a_source_file_is_short_enough_to_read(path):
 
 
 def test_the_scripts_can_be_run():
-    for name in ("scripts/install", "scripts/demo", "scripts/test", "scripts/check", ".ci/run"):
+    for name in ("scripts/install", "scripts/demo", "scripts/test", "scripts/check", "scripts/docs", ".ci/run"):
         assert os.access(ROOT / name, os.X_OK), name
         assert "set -euo pipefail" in (ROOT / name).read_text(), name
 

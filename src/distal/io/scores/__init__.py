@@ -2,16 +2,16 @@
 
 The layout is DeepMind's for its 1000 Genomes scores, with a status added (n variants in the VCF's order, T tracks):
 
-======================  ===================  ======================================================================
-``snp``                 bytes [n]            ID; ``.`` where there is none
-``chr`` ``ref`` ``alt`` bytes [n]            as the VCF has them, one ALT allele a row
-``pos``                 uint32 [n]           1-based (what uint32 cannot hold is out of range, and its largest number)
-``status``              bytes [n]            what became of the row; absent from files that others published
-``target_ids``          bytes [T]            track identifiers
-``target_labels``       bytes [T]            track descriptions
-``SAD``, ``SAR``, ...   float16/32 [n, T]    one matrix per score; NaN in rows that were not scored
-``ref_allele`` ...      bytes [n]            ``ref`` and ``alt`` under the names that Basenji gives them (hard links)
-======================  ===================  ======================================================================
+=======================  ===================  =====================================================================
+``snp``                  bytes [n]            ID; ``.`` where there is none
+``chr`` ``ref`` ``alt``  bytes [n]            as the VCF has them, one ALT allele a row
+``pos``                  uint32 [n]           1-based (what uint32 cannot hold is out of range, and its largest number)
+``status``               bytes [n]            what became of the row; absent from files that others published
+``target_ids``           bytes [T]            track identifiers
+``target_labels``        bytes [T]            track descriptions
+``SAD``, ``SAR``, ...    float16/32 [n, T]    one matrix per score; NaN in rows that were not scored
+``ref_allele`` ...       bytes [n]            ``ref`` and ``alt`` under the names that Basenji gives them (hard links)
+=======================  ===================  =====================================================================
 
 On request, as Basenji has them:
 
