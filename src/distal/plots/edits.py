@@ -49,11 +49,11 @@ def sizes(points: Sequence[Size], label: str, named: Mapping[int, str] | None = 
         axis = figure.add_subplot()
         x = _across(axis, points, chroms)
         y = np.array([point.size for point in points])
+        order = np.argsort(y, kind="stable")  # the largest lie on top
+        colours = [ASSAYS.get(points[i].assay, SOFT) for i in order.tolist()]
+        axis.scatter(x[order], y[order], s=14, color=colours, lw=0, alpha=0.8, rasterized=len(points) > POINTS)
         for assay in sorted({point.assay for point in points}):
-            mine = np.array([i for i, point in enumerate(points) if point.assay == assay])
-            dots = axis.scatter(x[mine], y[mine], s=14, color=ASSAYS.get(assay, SOFT), lw=0, alpha=0.8)
-            dots.set_label(assay or "other")
-            dots.set_rasterized(len(points) > POINTS)
+            axis.scatter([], [], s=14, color=ASSAYS.get(assay, SOFT), lw=0, label=assay or "other")
         _name(axis, x, y, named or {})
         axis.set_ylim(0, 1.18 * float(y.max(initial=0)) or 1)
         axis.set_ylabel(label)

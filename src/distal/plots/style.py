@@ -45,7 +45,7 @@ _DARK = {
     **{f"{what}: {colour}": "#e8e6e3" for what in ("fill", "stroke") for colour in ("#000000", INK)},
     **{f"{what}: {SOFT}": "#a6a6a6" for what in ("fill", "stroke")},
     **{f"{what}: {GRID}": "#3a3f45" for what in ("fill", "stroke")},
-    **{f"{what}: #0072b2": "#4fa8e0" for what in ("fill", "stroke")},
+    **{f"{what}: #0072b2": "#2f86d6" for what in ("fill", "stroke")},
 }
 """Colours of an SVG that is shown on a dark page."""
 _ON_DARK = "".join(f"[style*='{old}']{{{old.split(':')[0]}:{new}!important}}" for old, new in _DARK.items())
