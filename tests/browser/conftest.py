@@ -25,10 +25,16 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 BROWSER = os.environ.get("DISTAL_BROWSER", "/usr/bin/chromium")
 SCREENSHOTS = Path(os.environ.get("DISTAL_SCREENSHOTS", ROOT / "build" / "screenshots"))
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WAIT_MS = 60_000
 SCORED = (42_984_264, 42_984_307, 43_017_400)
 TRANSITIONS = {"A": "G", "G": "A", "C": "T", "T": "C"}

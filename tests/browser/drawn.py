@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-_LABELS = """() => [...document.getElementById("genome").shadowRoot.querySelectorAll(".igv-viewport")]
+_LABELS = """() => [...document.getElementById("genome").shadowRoot.querySelectorAll(".igv-column > .igv-viewport")]
     .map((view) => view.querySelector(".igv-track-label")?.textContent ?? "")"""
 _PIXELS = """(at) => {
-    const view = document.getElementById("genome").shadowRoot.querySelectorAll(".igv-viewport")[at];
+    const view = document.getElementById("genome").shadowRoot.querySelectorAll(".igv-column > .igv-viewport")[at];
     const canvas = view.querySelector("canvas");
     const scale = canvas.width / canvas.getBoundingClientRect().width;
     const { left, width } = view.getBoundingClientRect();

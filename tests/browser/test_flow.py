@@ -126,7 +126,8 @@ def as_the_server_says(page: Page, address: str) -> None:
     asked: dict[str, Any] = page.evaluate(
         """async ([variant, tracks]) => {
             const jobs = await import("/static/jobs.js");
-            return (await jobs.run("variant", {variant, tracks, rc: false}, () => {}, new AbortController().signal)).result;
+            const asked = { variant, tracks, rc: false };
+            return (await jobs.run("variant", asked, () => {}, new AbortController().signal)).result;
         }""",
         [VARIANT, tracks],
     )

@@ -50,10 +50,11 @@ async function ask(where, options = {}) {
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  throw new Problem(sentence(told) ?? `The server answered ${answer.status} ${answer.statusText}.`, answer.status);
+  throw new Problem(sentence(told.detail) ?? `The server answered ${answer.status} ${answer.statusText}.`, answer.status);
 }
 
-function sentence({ detail }) {
-  if (typeof detail === "string" && detail) return detail.charAt(0).toUpperCase() + detail.slice(1);
-  return null;
+/** A sentence as the page writes it: it begins with a capital unless its first word is a name, such as chr20:7:A>C. */
+export function sentence(text) {
+  if (typeof text !== "string" || !text) return null;
+  return /^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

@@ -1,6 +1,6 @@
 // Long work: asks for it, tells how far it is, takes it back when it is no longer wanted. Knows no verb.
 
-import { Problem, get, post, withdraw } from "./api.js";
+import { Problem, get, post, sentence, withdraw } from "./api.js";
 
 const PATIENCE = 0.4; // seconds that the server holds a question about a job, so that progress is smooth
 
@@ -20,16 +20,12 @@ export async function run(verb, body, told, signal) {
     }
     told(job);
     if (job.status === "cancelled") throw new DOMException("cancelled", "AbortError");
-    if (job.status === "failed") throw new Problem(sentence(job.error), 500);
+    if (job.status === "failed") throw new Problem(sentence(job.error) ?? "The work failed; the server's log says why.", 500);
     return { job, result: await get(job.result_url, {}, signal) };
   } finally {
     signal.removeEventListener("abort", cancel);
     removeEventListener("pagehide", cancel);
   }
-}
-
-function sentence(error) {
-  return error ? error.charAt(0).toUpperCase() + error.slice(1) : "The work failed; the server's log says why.";
 }
 
 /** How far a job is, in words. */

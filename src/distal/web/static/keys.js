@@ -69,5 +69,6 @@ function wheel(app, event) {
   }
 }
 
-const writing = (target) => target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+const FIELDS = "input:not([type=checkbox]), textarea, select";
+const writing = (target) => target instanceof Element && target.matches(FIELDS);
 const dialogOpen = () => document.querySelector("dialog[open]") !== null;

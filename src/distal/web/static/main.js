@@ -9,7 +9,7 @@ import { mountKeys } from "./keys.js";
 import { lanes } from "./lanes.js";
 import { legend } from "./legend.js";
 import { tell, tellError, working } from "./messages.js";
-import { mountPanels } from "./rail.js";
+import { arrangePanels, mountPanels } from "./rail.js";
 import { around, grouped, length, read, variant, written } from "./regions.js";
 import { marks } from "./rows/row.js";
 import { mountSearch } from "./search.js";
@@ -75,6 +75,7 @@ async function begin() {
   }
   view.model = about.model.name;
   watch(app.signals);
+  arrangePanels(app); // before the genome is measured
   app.genome = await open(byId("genome"), about.genome.igv, beginning(view, about));
   followPlace(app);
   mountSearch(app);

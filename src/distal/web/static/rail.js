@@ -12,19 +12,28 @@ const PANELS = { tracks, variant, mutagenesis, contributions, enhancers, scores 
 const CLOSED = "closed";
 const NARROW = matchMedia("(max-width: 860px)");
 
-/** Makes every panel and opens the one that the view names. */
-export function mountPanels(app) {
-  const absent = { enhancers: !app.about.genes, scores: !app.about.scores };
-  const names = Object.keys(PANELS).filter((name) => !absent[name]);
-  for (const name of Object.keys(PANELS)) {
-    if (absent[name]) byId(`tab-${name}`).hidden = true;
-    else PANELS[name].mount(byId(`panel-${name}`), app);
-  }
-  for (const name of names) byId(`tab-${name}`).addEventListener("click", () => toggle(app, name));
-  byId("rail").addEventListener("keydown", (event) => step(event, names));
-  const show = () => open(app.view.panel ?? (NARROW.matches ? CLOSED : "tracks"), names);
-  app.view.addEventListener("change", ({ detail }) => detail.has("panel") && show());
+/** Opens the panel that the view names, now and whenever it names another. */
+export function arrangePanels({ view, about }) {
+  for (const name of Object.keys(PANELS)) byId(`tab-${name}`).hidden = !present(about).includes(name);
+  const show = () => open(view.panel ?? (NARROW.matches ? CLOSED : "tracks"), present(about));
+  view.addEventListener("change", ({ detail }) => detail.has("panel") && show());
   show();
+}
+
+/** Fills every panel, and makes the tabs work. */
+export function mountPanels(app) {
+  const names = present(app.about);
+  for (const name of names) {
+    PANELS[name].mount(byId(`panel-${name}`), app);
+    byId(`tab-${name}`).addEventListener("click", () => toggle(app, name));
+  }
+  byId("rail").addEventListener("keydown", (event) => step(event, names));
+}
+
+// panels that need what the server wasn't started with are left out
+function present(about) {
+  const absent = { enhancers: !about.genes, scores: !about.scores };
+  return Object.keys(PANELS).filter((name) => !absent[name]);
 }
 
 /** Opens a panel and puts the reader into its first field. */

@@ -22,7 +22,7 @@ export function field(id, label, input, hint = "") {
 export const line = (attributes = {}) => element("input", { type: "text", autocomplete: "off", spellcheck: "false", ...attributes });
 
 /** A choice among `options`: [[value, text]]. */
-export function choice(options, chosen = "") {
+export function choice(options, chosen = null) {
   return element("select", {}, options.map(([value, text]) => element("option", { value, selected: value === chosen }, text)));
 }
 
