@@ -35,10 +35,9 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 TILE = 65_536
 SCREEN = 131_072
 FIRST = 42_467_328
-"""The first tile of the demo's sequence that is all there, 0-based; behind it come 17 more."""
-TILES = 16
+"""The first tile of the demo's sequence that is all there, 0-based; behind it come 16 more."""
 NEW = 20_971_520
-"""From here on nobody looks but for new windows. The demo has N there, which takes a model as long."""
+"""Here, and from half of it on, are the new windows. The demo has N there, which takes a model as long."""
 TRACKS = "0,1,2"
 LOADED = "() => performance.getEntriesByType('navigation')[0].loadEventEnd"
 USABLE = "html[data-ready=yes]"
@@ -105,14 +104,14 @@ def look(start: int, width: int, form: str = "json") -> str:
     return f"/api/signal?region={region}&tracks={TRACKS}&points=1000&format={form}"
 
 
-def anything(draw: random.Random) -> tuple[str, str]:
-    """What a page asks for as somebody pans where all is cached."""
-    start = FIRST + draw.randrange(TILES * TILE - SCREEN)
+def anything(draw: random.Random, tiles: int) -> tuple[str, str]:
+    """What a page asks for as somebody pans over the first tiles."""
+    start = FIRST + draw.randrange(tiles * TILE - SCREEN)
     kind = draw.random()
     if kind < 0.7:
         return look(start, SCREEN), ""
     if kind < 0.85:
-        one = look(start // TILE * TILE, TILE, "bigwig").replace(quote(TRACKS), "0").replace(TRACKS, "0")
+        one = look(start // TILE * TILE, TILE, "bigwig").replace(TRACKS, "0")
         return one, f"range: bytes={draw.randrange(500)}-{draw.randrange(500, 2_000)}\r\n"
     first = draw.randrange(200_000)
     return "/genome/sequence.fa.gz", f"range: bytes={first}-{first + 30_000}\r\n"
@@ -174,16 +173,17 @@ async def alone(address: str, rounds: int) -> list[Measured]:
     return [window, screen, again, other]
 
 
-async def filled(address: str) -> None:
+async def filled(address: str, tiles: int) -> None:
     """Look at all that many clients will ask for."""
     client = Client(address, "first")
-    for i in range(TILES):
+    for i in range(tiles):
         await client.get(look(FIRST + i * TILE, TILE))
     await client.close()
 
 
-async def together(address: str, process: int, clients: int, seconds: float, computing: bool) -> Measured:
+async def together(address: str, process: int, given: argparse.Namespace, computing: bool) -> Measured:
     """Many clients at once, for a while."""
+    clients, seconds = given.clients, given.seconds
     measured = Measured(f"{clients} clients" + (", one more computes new windows" if computing else ""))
     new = Measured("new windows meanwhile")
     before, started = memory(process), time.perf_counter()
@@ -191,12 +191,12 @@ async def together(address: str, process: int, clients: int, seconds: float, com
     async def pans(number: int) -> None:
         client, draw = Client(address, f"client{number}"), random.Random(number)
         while time.perf_counter() - started < seconds:
-            target, more = anything(draw)
+            target, more = anything(draw, given.tiles)
             await timed(client, target, measured, more)
         await client.close()
 
     async def computes() -> None:
-        client, place = Client(address, "new"), NEW - 4_096 * TILE // 16
+        client, place = Client(address, "new"), NEW // 2
         while time.perf_counter() - started < seconds:
             place += TILE
             await timed(client, look(place, TILE), new)
@@ -263,6 +263,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="of one client, and of the page")
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=60.0, help="of many clients, each time")
+    parser.add_argument("--tiles", type=int, default=16, help="of 65,536 bp that many clients look at, 4 to 17")
     parser.add_argument("--threads", type=int, default=2, help="of the model")
     parser.add_argument("--model", default="enformer-mini")
     parser.add_argument("--no-browser", action="store_true")
@@ -271,9 +272,9 @@ def main() -> None:
     with serving(given.threads, given.model) as (address, process):
         found = asyncio.run(alone(address, given.rounds))
         found += [] if given.no_browser else browsed(address, given.rounds)
-        asyncio.run(filled(address))
+        asyncio.run(filled(address, given.tiles))
         for computing in (False, False, True):
-            found.append(asyncio.run(together(address, process, given.clients, given.seconds, computing)))
+            found.append(asyncio.run(together(address, process, given, computing)))
     show(found, given.json)
 
 
