@@ -121,6 +121,8 @@ def test_rows_that_are_swapped_are_drawn_in_their_own_direction(score: Call, gen
     assert code == 0
     seen = Page(page)
     assert "ref_flipped" in seen.text
+    assert "1 variant, scored" in seen.text
+    assert len(seen.pictures) == 3  # there is no picture of all, and no table
     letters = seen.pictures[-1].decode()
     assert f">REF {alt}<" in letters
     assert f">ALT {ref}<" in letters
@@ -160,4 +162,4 @@ def test_every_family_is_drawn(call: Call, genome: Genome, tmp_path: Path) -> No
     words = ("--model", folder, "--fasta", genome.path, "--variant", f"{chrom}:{pos}:{ref}>{ref}ACGT")
     code, _, err = call("score", *words, "--threads", 1, "--report", tmp_path / "x.html")
     assert code == 0, err
-    assert len(Page(tmp_path / "x.html").pictures) == 4
+    assert len(Page(tmp_path / "x.html").pictures) == 3

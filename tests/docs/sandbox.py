@@ -122,6 +122,13 @@ def enhancers(folder: Path) -> None:
     (folder / "peaks.bed").write_text("".join(rows))
 
 
+def reports(folder: Path) -> None:
+    """Two variants, because all of a small cohort are drawn."""
+    readme(folder)
+    lines = (folder / "cohort.vcf.gz").read_text().splitlines(keepends=True)
+    (folder / "cohort.vcf.gz").write_text("".join(lines[:4]))
+
+
 def disease(folder: Path) -> None:
     human = genome(folder, "hg19.fa.gz")
     vcf(folder / "panel.vcf.gz", human)
@@ -160,8 +167,10 @@ def data(folder: Path) -> None:
 
 FILES: dict[str, Callable[[Path], None]] = {
     "README.md": readme,
+    "index.md": readme,
     "contributions.md": contributions,
     "enhancers.md": enhancers,
+    "reports.md": reports,
     "disease.md": disease,
     "evolution.md": evolution,
     "data.md": data,

@@ -56,7 +56,8 @@ def report(path: Path, runs: Sequence[Report], command: str, progress: Callable[
     for name, run in zip(names, runs, strict=True):
         parts += [Heading(name)] if len(runs) > 1 else []
         parts += _run(run, f"{name}-" if len(runs) > 1 else "", progress)
-    write(path, f"{runs[0].summary.n_in:,} variants, scored with {' and with '.join(names)}", parts)
+    count = runs[0].summary.n_in
+    write(path, f"{count:,} variant{'' if count == 1 else 's'}, scored with {' and with '.join(names)}", parts)
 
 
 def _run(run: Report, prefix: str, progress: Callable[[int], object]) -> list[Part]:
@@ -87,6 +88,8 @@ def _statuses(run: Report) -> list[Part]:
 def _strongest(all: Sizes, listed: Sequence[int], found: Sequence[Found], prefix: str) -> list[Part]:
     if not listed:
         return [Text("No variant has scores.")]
+    if len(listed) == 1:
+        return [Heading("The variant")]
     shown = all.largest(POINTS)
     points = [_point(all.rows[i], float(all.sizes[i]), all.track(i)) for i in sorted(shown)]
     order = {i: place for place, i in enumerate(sorted(shown))}
@@ -95,7 +98,7 @@ def _strongest(all: Sizes, listed: Sequence[int], found: Sequence[Found], prefix
     few = "" if len(all.rows) <= POINTS else f" Drawn are the {POINTS:,} largest."
     about = (
         f"A variant is as large as its {all.score} is in the track where that is largest, whatever its sign; the "
-        f"colour is that track's assay.{few} Pictures of the first {min(DRAWN, len(listed))} follow below the table."
+        f"colour is that track's assay.{few} {f'The first {DRAWN}' if len(listed) > DRAWN else 'All'} are drawn below."
     )
     most = float(all.sizes[listed[0]])
     rows = [
@@ -103,7 +106,7 @@ def _strongest(all: Sizes, listed: Sequence[int], found: Sequence[Found], prefix
         for place, (i, one) in enumerate(zip(listed, found, strict=True))
     ]
     picture = Picture(svg(figure), "sizes of the variants over their positions")
-    return [Heading("Strongest variants"), Text(about), picture, Table(rows, long=True)]
+    return [Heading("Strongest variants"), Text(about), picture, Table(rows, long=len(rows) > DRAWN)]
 
 
 def _point(row: ScoreRow, size: float, track: Track) -> edits.Size:
