@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import verbs
 from sphinx.cmd.build import main as sphinx
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +31,7 @@ def copy(source: Path) -> None:
     shutil.copytree(ROOT / "docs", source, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     for name in PAGES:
         shutil.copyfile(ROOT / name, source / name)
+    (source / "commands.md").write_text(verbs.page())
     for page in source.glob("*.md"):
         page.write_text(linked(page.read_text()))
 

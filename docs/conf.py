@@ -23,9 +23,7 @@ root_doc = "index"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "sphinx_gallery.gen_gallery",
-    "cyclopts.ext.sphinx",
 ]
 exclude_patterns = ["examples/**", "gallery/**/*.ipynb", "gallery/**/*.py"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -39,9 +37,7 @@ myst_heading_anchors = 3
 default_role = "code"  # docstrings write `name` for code, as Markdown does
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": False}
-napoleon_numpy_docstring = True
-napoleon_google_docstring = False
+autodoc_default_options = {"members": True}
 toc_object_entries = False  # a thousand names in every page's margin help nobody
 
 html_theme = "furo"
@@ -60,7 +56,7 @@ sphinx_gallery_conf = {
     "subsection_order": [f"examples/{section}" for section in pictures.STORY],
     "within_subsection_order": "pictures.Told",
     "default_thumb_file": str(Path(__file__).parent / "_static" / "distal.png"),
-    "reset_modules": (),
+    "reset_modules": ("pictures.styled",),
     "remove_config_comments": True,
     "plot_gallery": "True",
     "show_memory": False,

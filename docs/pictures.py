@@ -9,7 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 from sphinx_gallery.scrapers import figure_rst
+
+from distal.plots.style import style
 
 STORY = {
     "start": "models predict browse demo models_fetch models_import doctor",
@@ -45,6 +48,13 @@ def shown(block: object, variables: dict[str, Any], settings: dict[str, Any]) ->
         places[-1].write_bytes(last._repr_png_()[0])
     _LAST[0] = last
     return pages + (figure_rst([str(place) for place in places], settings["src_dir"]) if places else "")
+
+
+def styled(settings: dict[str, Any], example: str) -> None:
+    """Figures that an example draws by itself look like those of `distal.plots`."""
+    with style():
+        looks = dict(mpl.rcParams)
+    mpl.rcParams.update({key: value for key, value in looks.items() if key != "backend"})
 
 
 class Told:

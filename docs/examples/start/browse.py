@@ -33,11 +33,7 @@ def get(path):
 
 about = get("api/about")
 print(
-    about["model"]["name"],
-    "reads",
-    about["model"]["input_bp"],
-    "bp of",
-    about["genome"]["name"],
+    f"{about['model']['name']} reads {about['model']['input_bp']:,} bp of {about['genome']['name']}"
 )
 
 # %%
@@ -77,4 +73,4 @@ print(result["equivalent"]["command"])
 # %%
 # Ctrl-C ends it in a terminal.
 server.terminate()
-server.wait()
+code = server.wait()

@@ -23,12 +23,12 @@ chr20\t42984276\tc.-169C>T\tC\tT\t.\t.\t.
 chr20\t42984299\tc.-146T>C\tT\tC\t.\t.\t.
 chr20\t42984300\twrong\tT\tC\t.\t.\t.
 """)
-run(f"distal score --model enformer-mini --fasta {fasta} --vcf mody.vcf --dry-run")
+run(f"distal score --model basenji2-mini --fasta {fasta} --vcf mody.vcf --dry-run")
 
 # %%
 # The run itself. ``SAD`` is ALT minus REF summed over the model's output, ``SAR`` the log of their ratio, summed; with
 # ``--rc`` both strands are averaged. Beside the HDF5 file in the published schema stand a VCF and a table.
-run(f"""distal score --model enformer-mini --fasta {fasta} --vcf mody.vcf --out mody --rc
+run(f"""distal score --model basenji2-mini --fasta {fasta} --vcf mody.vcf --out mody --rc
         --scores SAD,SAR,SAD_501 --formats h5,vcf,parquet""")
 
 # %%
