@@ -168,7 +168,6 @@ def data(folder: Path) -> None:
 FILES: dict[str, Callable[[Path], None]] = {
     "README.md": readme,
     "index.md": readme,
-    "reports.md": readme,
     "contributions.md": contributions,
     "enhancers.md": enhancers,
     "reports.md": reports,

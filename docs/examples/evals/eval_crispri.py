@@ -12,7 +12,7 @@ distance and measured activity.
 from importlib.resources import files
 from pathlib import Path
 
-from distal.cli.notebook import run
+from distal.cli.notebook import ask, run
 
 demo = files("distal") / "demo"
 run(f"""distal enhancers --model basenji2-mini --fasta {demo}/GRCh37_chr20_HNF4A.fa.gz
@@ -36,10 +36,28 @@ for i, row in enumerate(elements.iter_rows(named=True)):
 Path("pairs.tsv").write_text("".join(rows))
 
 # %%
-# :doc:`/enhancers` has the real pairs.
-run(f"""distal eval crispri --models basenji2-mini --pairs pairs.tsv
+# The area under the precision-recall curve of every method; :doc:`/enhancers` has the real pairs. The intervals have no
+# width, because genes are drawn and here is one.
+from distal import plots
+from distal.plots.benchmarks import Mark
+
+found = ask(f"""distal eval crispri --models basenji2-mini --pairs pairs.tsv
         --accessibility assay=DNASE --fasta {demo}/GRCh37_chr20_HNF4A.fa.gz --methods gradient
         --scores scored.tsv""")
+whole = [row for row in found if row["pairs"] == len(elements)]
+plots.intervals(
+    [
+        Mark(
+            "AUPRC",
+            row["method"],
+            row["model"] or "none",
+            row["auprc"],
+            row["auprc_low"],
+            row["auprc_high"],
+        )
+        for row in whole
+    ]
+)
 
 # %%
 # The pairs as the methods see them: true ones should have the largest scores.

@@ -2,8 +2,8 @@
 Look at it in a genome browser
 ==============================
 
-``distal browse`` opens a page on this machine, where tracks are predicted as one pans. Under the page lies an interface
-for programs, which this example talks to; :doc:`/rest` lists all of it.
+``distal browse`` opens a page on this machine, where tracks are predicted as one pans: :doc:`/browse` shows it. Under the
+page lies an interface for programs, which this example talks to; :doc:`/rest` lists all of it.
 """
 
 # %%
