@@ -39,6 +39,7 @@ def contributions(
     steps: int = 201,
     bigwig: Path | None = None,
     figure: Path | None = None,
+    report: Path | None = None,
     rc: BothStrands = False,
     shifts: Shifts = (0,),
     head: Head = "human",
@@ -72,20 +73,22 @@ def contributions(
         X.bw: the contributions along the genome; of attention its mean over heads and layers.
     figure
         X.png, X.svg or X.pdf: the whole region, and its most important places letter by letter.
+    report
+        X.html: one page that opens from disk, with that figure and the strongest places.
     """
     from distal.interpret import contributions as ask
     from distal.io.fasta import Genome
     from distal.predictor import load
 
     started = time.monotonic()
-    _check(out, bigwig, figure, method, region, shifts)
+    files = _Files(out, bigwig, figure, report)
+    _check(files, method, region, shifts)
     predictor, genome = load(model, head, device), Genome(fasta)
     asked = ask.locus(
         predictor, genome, Interval.from_ucsc(target), tracks, Interval.from_ucsc(region) if region else None
     )
     facts = {**predictor.facts(genome), "method": method, "rc": rc, "shifts": ",".join(map(str, shifts))}
     facts |= {"tracks": tracks, "command": command_line()}
-    files = _Files(out, bigwig, figure)
     if method == "attention":
         summary = _attention(predictor, genome, asked, files, facts, (rc, shifts))
     else:
@@ -102,6 +105,7 @@ class _Files(NamedTuple):
     out: Path
     bigwig: Path | None
     figure: Path | None
+    report: Path | None
 
 
 Ways = tuple[bool, tuple[int, ...]]
@@ -141,6 +145,10 @@ def _write(found: Contributions, genome: Genome, files: _Files, facts: dict[str,
         from distal.plots import findings
 
         plots.save(findings.contributions(found, model), files.figure)
+    if files.report is not None:
+        from distal.web.reports import bases
+
+        bases.contributions(files.report, found, model, {**facts, **found.facts})
     return {"bases": len(values), "tracks": len(found.table), **said, "sum": float(values.sum(dtype=float))}
 
 
@@ -166,6 +174,10 @@ def _attention(
         from distal.plots import findings
 
         plots.save(findings.attention(found, asked, predictor.spec.name), files.figure)
+    if files.report is not None:
+        from distal.web.reports import bases
+
+        bases.attention(files.report, found, asked, predictor.spec.name, facts)
     layers, heads, positions = found.weights.shape
     return {"layers": layers, "heads": heads, "positions": positions, **said}
 
@@ -180,11 +192,9 @@ def _inside(
     return Interval(whole.chrom, start, start + (last - first) * bin_bp), values[first:last], bin_bp
 
 
-def _check(
-    out: Path, bigwig: Path | None, figure: Path | None, method: str, region: str, shifts: Sequence[int]
-) -> None:
-    endings = ((out, (".h5", ".hdf5")), (bigwig, (".bw", ".bigWig", ".bigwig")), (figure, PICTURES))
-    for path, known in endings:
+def _check(files: _Files, method: str, region: str, shifts: Sequence[int]) -> None:
+    endings = ((".h5", ".hdf5"), (".bw", ".bigWig", ".bigwig"), PICTURES, (".html",))
+    for path, known in zip(files, endings, strict=True):
         if path is not None and path.suffix not in known:
             raise InputError(f"{path}: the name must end in {', '.join(known)}")
         if path is not None and not path.parent.is_dir():

@@ -25,6 +25,7 @@ def ism(
     statistic: Literal["log2_fold", "difference"] = "log2_fold",
     deletions: bool = False,
     figure: Path | None = None,
+    report: Path | None = None,
     rc: BothStrands = False,
     head: Head = "human",
     precision: Precision = "fp32",
@@ -52,6 +53,8 @@ def ism(
         Take every base out, too; each deletion is read in four phases of the bins, so it takes as long as four mutants.
     figure
         X.png, X.svg or X.pdf: logo and heat map, averaged over the tracks.
+    report
+        X.html: one page that opens from disk, with that figure and the edits that change most.
     full_forward
         A pass of its own for every sequence, which is slow, to check the default: that computes what a mutant changes.
     """
@@ -62,7 +65,7 @@ def ism(
     from distal.predictor import load
 
     started = time.monotonic()
-    _check_names(out, figure)
+    _check_names(out, figure, report)
     predictor, genome = load(model, head, device, precision), Genome(fasta)
     aim = Interval.from_ucsc(target) if target else None
     objective = attribution.Objective(tracks, aim, attribution.STATISTICS[statistic])
@@ -84,9 +87,13 @@ def ism(
         from distal.plots import findings
 
         plots.save(findings.mutagenesis(result, predictor.spec.name), figure)
+    if report is not None:
+        from distal.web.reports import bases
+
+        bases.mutagenesis(report, result, predictor.spec.name, facts)
     emit(
         {
-            "files": [str(path) for path in (out, figure) if path is not None],
+            "files": [str(path) for path in (out, figure, report) if path is not None],
             "substitutions": substitutions,
             "deletions": taken_out,
             "tracks": len(result.table),
@@ -98,11 +105,13 @@ def ism(
     )
 
 
-def _check_names(out: Path, figure: Path | None) -> None:
+def _check_names(out: Path, figure: Path | None, report: Path | None) -> None:
     if out.suffix not in (".h5", ".hdf5"):
         raise InputError(f"{out}: the name must end in .h5")
     if figure is not None and figure.suffix not in PICTURES:
         raise InputError(f"{figure}: the name must end in {', '.join(PICTURES)}")
-    for path in (out, figure):
+    if report is not None and report.suffix != ".html":
+        raise InputError(f"{report}: the name must end in .html")
+    for path in (out, figure, report):
         if path is not None and not path.parent.is_dir():
             raise InputError(f"{path.parent} is not a folder; make it first")

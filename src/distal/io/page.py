@@ -116,8 +116,8 @@ def _html(part: Part) -> str:
             return _picture(part)
         case Table(rows, long):
             made = markup.table(rows)
-            label = ' class="table long" tabindex="0"' if long else ' class="table"'
-            return made and f"<div{label}>{made}</div>"
+            scrolled = ' class="table long" tabindex="0" role="region" aria-label="Table"' if long else ' class="table"'
+            return made and f"<div{scrolled}>{made}</div>"
         case Facts(entries):
             return markup.facts(entries)
         case Shares(counts):
