@@ -15,11 +15,11 @@ from distal.io.scores import ScoreRow
 from distal.plots import Effects
 from distal.plots import edits as drawn
 from distal.scoring.alleles import REF_FLIPPED, SCORED
-from distal.tracks import Tracks
+from distal.tracks import Track, Tracks, TrackTable
 from distal.web.reports import closer
 from distal.web.reports.closer import Closer
 from distal.web.reports.strongest import ranking
-from distal.web.reports.variants import _from, title_of
+from distal.web.reports.variants import _from, _shown, title_of
 
 HERE = Interval("chr1", 1000, 1000 + 8 * 128)
 
@@ -76,6 +76,23 @@ def test_titles() -> None:
     assert _from(1234) == "1,234 bp downstream of its TSS"
     assert _from(0) == "at its TSS"
     assert title_of(ScoreRow("chr1", 5, ".", "A" * 13, "C", SCORED)) == "chr1:5:AAAAAAAAA\u2026>C"
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ([1, 0, 3, 2, 4, 5], ["cage-", "atac", "dnase"]),
+        ([5, 4, 0, 1, 3, 2], ["rna+", "cage+", "atac"]),
+    ],
+)
+def test_assays_take_turns_on_a_picture(order: list[int], names: list[str]) -> None:
+    assert list(_shown(builders.TABLE, order).names) == names
+
+
+def test_where_assays_are_few_the_strongest_tracks_follow() -> None:
+    assert list(_shown(builders.TABLE.take([0, 1]), [1, 0]).names) == ["cage-", "cage+"]
+    unknown = TrackTable(tuple(Track(i, f"human_{i}") for i in range(6)))
+    assert list(_shown(unknown, [4, 2, 0, 1, 3, 5]).names) == ["human_4", "human_2", "human_0"]
 
 
 # --- letters

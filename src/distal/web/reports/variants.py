@@ -25,7 +25,7 @@ LISTED = 100
 DRAWN = 10
 """Variants that have pictures."""
 PANELS = 3
-"""Tracks in a picture, each of an assay of its own."""
+"""Tracks in a picture."""
 TRACKS = 6
 """Tracks that are listed of each variant."""
 POINTS = 20_000
@@ -164,11 +164,11 @@ _RANKS = (
 
 
 def _shown(table: TrackTable, order: Sequence[int]) -> TrackTable:
-    """Of each assay the strongest track, the strongest assays first."""
+    """`PANELS` tracks: of each assay the strongest, the strongest assays first; then those that are strongest."""
     best: dict[str, int] = {}
     for i in order:
         best.setdefault(table.rows[i].assay, i)
-    return table.take(list(best.values())[:PANELS])
+    return table.take(list(dict.fromkeys([*best.values(), *order]))[:PANELS])
 
 
 def _genes(one: Found) -> str:
