@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,9 @@ _PIXELS = """(at) => {
     const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
     copy.drawImage(canvas, 0, 0);
     const seen = copy.getImageData(from, 0, Math.round(width * scale), canvas.height);
-    return [seen.width, seen.height, [...seen.data]];
+    let text = "";
+    for (let i = 0; i < seen.data.length; i += 8192) text += String.fromCharCode(...seen.data.subarray(i, i + 8192));
+    return [seen.width, seen.height, btoa(text)];
 }"""
 
 
@@ -35,7 +38,7 @@ def pixels(page: Page, label: str) -> NDArray[np.uint8]:
     """The part on screen of the row whose label begins so, [height, width, RGBA]."""
     place = next(i for i, text in enumerate(labels(page)) if text.startswith(label))
     width, height, values = page.evaluate(_PIXELS, place)
-    return np.array(values, dtype=np.uint8).reshape(height, width, 4)
+    return np.frombuffer(b64decode(values), dtype=np.uint8).reshape(height, width, 4)
 
 
 def painted(image: NDArray[np.uint8], colour: str, near: int = 40) -> NDArray[np.bool_]:
