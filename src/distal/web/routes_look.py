@@ -29,7 +29,8 @@ from distal.web.served import Served
 router = APIRouter(prefix="/api", responses=PROBLEMS)
 RegionQuery = Annotated[str, Query(min_length=1, max_length=200, examples=["chr20:42,984,160-42,984,444"])]
 FACETS = ("assay", "biosample", "target")
-RECENT_BYTES = 1 << 26
+RECENT_BYTES = 1 << 24
+"""Of answers that are kept as they were given, for readers of bigWig files ask for one part after the other."""
 APART = 2
 """Threads that read the cache and write answers. More of them only wait for each other: it is Python's work."""
 
