@@ -46,6 +46,8 @@ def test_the_demo_opens_without_a_word(tmp_path: Path) -> None:
         about = client.get("/api/about").json()
         assert about["start"]["gene"] == "HNF4A"
         assert about["genes"] is True
+        for host, status in (("localhost:9000", 200), ("127.0.0.1", 200), ("evil.example", 421)):
+            assert client.get("/api/about", headers={"Host": host}).status_code == status
         found = client.get("/api/signal", params={"region": about["start"]["region"], "tracks": "3"}).json()
         assert max(found["tracks"][0]["values"]) > 0
     assert any(tmp_path.glob("*.npy"))

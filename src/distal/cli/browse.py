@@ -78,9 +78,9 @@ def browse(
     token = token or ("" if local else secrets.token_urlsafe(24))
     with _listening(host, port) as listener:
         port = listener.getsockname()[1]
-        names = [f"{name}:{port}" for name in _names(host)]
+        names = _names(host)  # at any port: that of a tunnel is its own
         app = application(served, names, token or None)
-        address = f"http://{names[0]}/" + (f"?token={token}" if token else "")
+        address = f"http://{names[0]}:{port}/" + (f"?token={token}" if token else "")
         emit({"address": address, "model": served.predictor.spec.name, "genome": str(served.genome.path)}, json)
         say("browse: Ctrl-C ends it")
         if not no_open:
