@@ -53,3 +53,10 @@ def test_a_module_begins_by_saying_what_it_is_for_and_is_short(path):
     lines = path.read_text().splitlines()
     assert lines[0].startswith("// ")
     assert len(lines) <= 400
+
+
+def test_every_module_is_fetched_at_once():
+    page = (STATIC / "index.html").read_text()
+    told = set(re.findall(r'<link rel="modulepreload" href="/static/([^"]+)">', page))
+    modules = {path.relative_to(STATIC).as_posix() for path in OURS if path.suffix == ".js"} - {"main.js"}
+    assert told == modules | {CARDS["igv"]["file"].join(("vendor/", ""))}

@@ -25,9 +25,10 @@ class App {
   results = {};
   tracks = new Map();
 
-  constructor(view, about) {
+  constructor(view, about, table) {
     this.view = view;
     this.about = about;
+    this.table = table; // every track, and the facets of all
     this.signals = new Signals(about.limits);
   }
 
@@ -66,7 +67,7 @@ async function begin() {
   const turn = follow(() => app?.genome?.recolour());
   byId("theme").addEventListener("click", turn);
   const [about, table] = await Promise.all([get("/api/about"), get("/api/tracks")]);
-  app = new App(view, about);
+  app = new App(view, about, table);
   for (const track of table.tracks) app.tracks.set(track.index, track);
   if (!view.tracks) view.tracks = about.start?.tracks ?? firstTracks(table.tracks);
   introduce(about);

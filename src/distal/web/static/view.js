@@ -27,6 +27,7 @@ export class View extends EventTarget {
   }
 
   #take(found) {
+    if (!found.tracks) delete found.tracks; // an address that names none leaves those on screen
     const changed = this.#differing(found);
     Object.assign(this, found);
     if (changed.size) this.dispatchEvent(new CustomEvent("change", { detail: changed }));

@@ -47,7 +47,8 @@ class Picker {
     const query = this.query.value.trim();
     const turn = ++this.#asked;
     const asked = [query, without(query, "assay"), without(query, "biosample")];
-    const answers = await Promise.all(asked.map((each) => this.look(each)));
+    const looked = new Map([...new Set(asked)].map((each) => [each, this.look(each)]));
+    const answers = await Promise.all(asked.map((each) => looked.get(each)));
     if (turn !== this.#asked) return; // the reader has written on
     const [found, beside, among] = answers;
     this.matches = found.tracks;
@@ -58,6 +59,7 @@ class Picker {
   }
 
   async look(query) {
+    if (!query) return this.app.table;
     try {
       return await get("/api/tracks", { query });
     } catch (error) {
@@ -80,7 +82,9 @@ class Picker {
     }));
     const [now] = values(this.query.value, "biosample");
     const named = biosamples.slice(0, BIOSAMPLES).sort((a, b) => a.value.localeCompare(b.value));
+    const left = biosamples.length - named.length;
     const options = named.map(({ value, count }) => element("option", { value, selected: value === now }, `${value} (${count})`));
+    if (left > 0) options.push(element("option", { disabled: true }, `${left} more: write biosample~ and a part of the name`));
     this.biosample.replaceChildren(element("option", { value: "" }, "Every biosample"), ...options);
   }
 
