@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +54,30 @@ def report(path: Path, runs: Sequence[Report], command: str, progress: Callable[
     names = [run.recipe.predictor.spec.name for run in runs]
     parts: list[Part] = [Text(command, literal=True)]
     for name, run in zip(names, runs, strict=True):
-        parts += [Heading(name)] if len(runs) > 1 else []
-        parts += _run(run, f"{name}-" if len(runs) > 1 else "", progress)
+        parts += _run(run, name if len(runs) > 1 else "", progress)
     count = runs[0].summary.n_in
     write(path, f"{count:,} variant{'' if count == 1 else 's'}, scored with {' and with '.join(names)}", parts)
 
 
-def _run(run: Report, prefix: str, progress: Callable[[int], object]) -> list[Part]:
+def _run(run: Report, model: str, progress: Callable[[int], object]) -> list[Part]:
+    """The parts of one run; `model` stands in headings and anchors where there are several."""
     all = strongest.sizes(run.out, run.summary)
     listed = all.largest(LISTED)
     found = strongest.found(run.out, all, listed, run.recipe.genes)
+    prefix = f"{model}-" if model else ""
     parts = [*_statuses(run), *_strongest(all, listed, found, prefix)]
     closer = Closer(run.recipe.predictor, run.recipe.genome, run.recipe.genes, run.recipe.rc, tuple(run.recipe.shifts))
     for place, one in enumerate(found[:DRAWN]):
         parts += _one(one, all.score, run.recipe.table, closer, f"{prefix}{place + 1}")
         progress(1)
-    return [*parts, *_made(run)]
+    return [_of(model, part) for part in (*parts, *_made(run))]
+
+
+def _of(model: str, part: Part) -> Part:
+    """A heading says whose it is, where `model` does."""
+    if isinstance(part, Heading) and not part.small and model:
+        return replace(part, text=f"{model}: {part.text[0].lower()}{part.text[1:]}")
+    return part
 
 
 # --- all variants
