@@ -51,7 +51,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "image_scrapers": ("pictures.shown",),
-    "ignore_repr_types": "Figure",
+    "ignore_repr_types": r"Figure|'int'|Path|Store",
     "capture_repr": ("_repr_html_", "__repr__"),
     "subsection_order": [f"examples/{section}" for section in pictures.STORY],
     "within_subsection_order": "pictures.Told",

@@ -32,8 +32,9 @@ except RuntimeError as error:
 
 # %%
 # What lies where.
+import distal
 from distal.io import bed
-from distal.plots.style import Figure
+from distal.plots.style import Figure, positions
 
 figure = Figure(figsize=(7, 1.6), layout="constrained")
 axes = figure.subplots()
@@ -43,5 +44,6 @@ for place, (name, colour) in enumerate(
     for row in bed.read(f"{name}.bed"):
         axes.barh(place, row.interval.width, left=row.interval.start, color=colour)
 axes.set_yticks(range(3), ["apart", "leaking", "held out"])
-axes.set_xlabel("chr20")
+positions(axes, distal.Interval("chr20", 42_890_000, 43_020_000))
+axes.set_xlabel("position on chr20")
 figure

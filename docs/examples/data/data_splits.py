@@ -19,8 +19,9 @@ run(f"""distal data splits --fasta {fasta} --out windows.bed --valid 0.15 --test
 
 # %%
 # Where they lie. Windows of two splits never measure the same base.
+import distal
 from distal.io import bed
-from distal.plots.style import Figure
+from distal.plots.style import Figure, positions
 
 figure = Figure(figsize=(7, 1.6), layout="constrained")
 axes = figure.subplots()
@@ -35,5 +36,6 @@ for row in bed.read("windows.bed"):
         edgecolor="white",
     )
 axes.set_yticks(range(3), list(splits))
-axes.set_xlabel("chr20")
+positions(axes, distal.Interval("chr20", 42_440_000, 43_640_000))
+axes.set_xlabel("position on chr20")
 figure

@@ -45,19 +45,12 @@ found = ask(f"""distal eval crispri --models basenji2-mini --pairs pairs.tsv
         --accessibility assay=DNASE --fasta {demo}/GRCh37_chr20_HNF4A.fa.gz --methods gradient
         --scores scored.tsv""")
 whole = [row for row in found if row["pairs"] == len(elements)]
-plots.intervals(
-    [
-        Mark(
-            "AUPRC",
-            row["method"],
-            row["model"] or "none",
-            row["auprc"],
-            row["auprc_low"],
-            row["auprc_high"],
-        )
-        for row in whole
-    ]
-)
+shown = ("auprc", "auprc_low", "auprc_high")
+marks = [
+    Mark("AUPRC", row["method"], row["model"] or "none", *(row[x] for x in shown))
+    for row in whole
+]
+plots.intervals(marks)
 
 # %%
 # The pairs as the methods see them: true ones should have the largest scores.

@@ -38,19 +38,9 @@ rows = ask(f"""distal eval direction --model basenji2-mini --eqtls egenes.txt
 from distal import plots
 from distal.plots.benchmarks import Mark
 
-plots.intervals(
-    [
-        Mark(
-            row["statistic"],
-            row["name"],
-            "basenji2-mini",
-            row["value"],
-            row["low"],
-            row["high"],
-        )
-        for row in rows
-    ]
-)
+model, shown = "basenji2-mini", ("value", "low", "high")
+marks = [Mark(row["statistic"], row["name"], model, *(row[x] for x in shown)) for row in rows]
+plots.intervals(marks)
 
 # %%
 # Every row is accounted for.
