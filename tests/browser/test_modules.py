@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from tests.browser.conftest import settled
 from tests.browser.drawn import painted, pixels
 
 from distal.coords import Interval
@@ -53,6 +55,23 @@ def test_facets_write_queries_that_the_library_understands(visit: Callable[..., 
     both = called(page, "query.js", "having", "", "assay", ["CAGE", "DNASE"])
     assert {row.assay for row in table.select(both)} == {"CAGE", "DNASE"}
     assert called(page, "query.js", "having", both, "assay", []) == ""
+
+
+def test_a_click_tells_the_number_that_the_server_has(visit: Callable[..., Page]) -> None:
+    page = visit("#at=chr20:42980097-42990080&tracks=25&panel=closed")
+    asked = "/api/signal?region=chr20:42980097-42990080&tracks=25&points=1000"
+    values = page.evaluate("async (url) => (await (await fetch(url)).json()).tracks[0].values", asked)
+    box = page.locator("#genome").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 130)
+    popover = page.locator(".igv-ui-popover")
+    popover.get_by_text("Predicted").wait_for()
+    words = popover.inner_text().replace("\xa0", " ")
+    first = int(re.findall(r"Bases\s+([\d,]+)-", words)[0].replace(",", ""))
+    assert abs(float(words.split()[-1]) / values[(first - 42_980_097) // 128] - 1) < 1e-3
+    page.keyboard.press("ArrowRight")  # a popover takes no keys away
+    settled(page)
+    assert not page.inner_text("#place-text").startswith("chr20:42,980,097")
 
 
 def test_a_row_is_as_high_as_the_signal(visit: Callable[..., Page]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.browser.conftest import pictured, settled
-from tests.browser.drawn import labels, pixels
+from tests.browser.drawn import labels, painted, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -140,11 +140,18 @@ def test_a_link_restores_the_view(visit: Callable[..., Page]) -> None:
     assert labels(second).count("ALT − REF") == 2
     for label in ("ALT − REF", "DNASE"):
         assert (pixels(first, label) == pixels(second, label)).all()
+    second.fill("#search-text", "chr20:43,100,001-43,110,000")  # where this variant was not predicted
+    second.press("#search-text", "Enter")
+    settled(second)
+    assert painted(pixels(second, "DNASE"), "#0072B2", 70).any()
+    assert not painted(pixels(second, "DNASE"), "#D55E00").any()
+    second.go_back()
+    settled(second)
+    assert second.inner_text("#place-text") == "chr20:42,980,001-42,990,000"
     second.click("#panel-variant >> text=Close")
     settled(second)
     assert "variant=" not in second.url
     assert "ALT − REF" not in labels(second)
-    second.go_back()
 
 
 def test_sharing_copies_the_link(visit: Callable[..., Page]) -> None:

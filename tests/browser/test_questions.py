@@ -30,6 +30,14 @@ def result(page: Page, verb: str, body: dict[str, Any]) -> dict[str, Any]:
     return asked
 
 
+def as_shared(page: Page, visit: Callable[..., Page], verb: str) -> None:
+    """The address of a page opens the same view elsewhere."""
+    other = visit(f"#{page.url.partition('#')[2]}")
+    answered(other, verb)
+    assert labels(other) == labels(page)
+    assert other.inner_text(f"#panel-{verb} .answer") == page.inner_text(f"#panel-{verb} .answer")
+
+
 def answered(page: Page, verb: str) -> None:
     page.wait_for_selector(f"#panel-{verb} .answer:not(:empty)")
     settled(page)
@@ -56,6 +64,7 @@ def test_mutagenesis_draws_a_heat_map_and_a_logo(visit: Callable[..., Page]) -> 
     columns = np.arange(len(heights)) / len(heights) * (end - start + 1) + start - 1 - found["start"]
     tallest = int(columns[np.argmax(np.convolve(heights, np.ones(5), "same"))])
     assert abs(means[tallest]) >= 0.8 * max(map(abs, means))
+    as_shared(page, visit, "mutagenesis")
 
 
 def test_work_shows_how_far_it_is_and_can_be_cancelled(visit: Callable[..., Page]) -> None:
@@ -84,6 +93,7 @@ def test_contributions_of_a_target(visit: Callable[..., Page]) -> None:
     drawn = pixels(page, "Contributions")
     assert sum(painted(drawn, colour).any() for colour in LETTERS.values()) == 4
     assert page.inner_text("#place-length") == "150 bp"
+    as_shared(page, visit, "contributions")
 
 
 def test_enhancers_of_a_gene_as_arcs_and_as_a_table(visit: Callable[..., Page]) -> None:
@@ -98,6 +108,7 @@ def test_enhancers_of_a_gene_as_arcs_and_as_a_table(visit: Callable[..., Page]) 
     values = [float(cell) for cell in page.locator("#panel-enhancers td:nth-child(3)").all_inner_texts()]
     assert values == sorted(values, reverse=True)
     assert painted(pixels(page, "Enhancers"), "#0072B2", 60).any()
+    as_shared(page, visit, "enhancers")
     page.select_option("#enhancers-by", index=1)
     settled(page)
     assert "Enhancers of HNF4A (gradient)" not in labels(page)
@@ -120,6 +131,7 @@ def test_scored_variants_with_filters(visit: Callable[..., Page], order: str) ->
     assert any(text.startswith("Scored variants") for text in labels(page))
     pictured(page, f"scores-{order}")
     if order == "size":
+        as_shared(page, visit, "scores")
         page.fill("#scores-least", str(max(sizes) * 2 + 1))
         page.click("text=Look up")
         page.get_by_text("No variant that was scored lies there").wait_for()

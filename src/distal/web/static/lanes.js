@@ -51,7 +51,9 @@ function alleles(answer, track, signals) {
   if (place < 0) return [signal(track, signals)];
   const shared = { result: answer.result, place, version: answer.job.id };
   return [
-    labelled(`alleles-${track.index}`, "distal-alleles", title(track), shared),
+    labelled(`alleles-${track.index}`, "distal-alleles", title(track), {
+      ...shared, signals, track: track.index, assay: track.assay,
+    }),
     labelled(`difference-${track.index}`, "distal-difference", "ALT − REF", shared),
   ];
 }

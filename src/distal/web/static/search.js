@@ -23,12 +23,15 @@ export async function find(app, text) {
   hush();
   const region = { chrom: found.chrom, start: found.start, end: found.end };
   if (found.variant) {
-    app.view.set({ variant: found.variant, panel: "variant" }, true);
+    app.view.step();
+    app.view.set({ variant: found.variant, panel: "variant" });
     await lookAtVariant(app, region);
   } else if (found.kind === "gene") {
-    app.view.set({ gene: found.gene }, true);
+    app.view.step();
+    app.view.set({ gene: found.gene });
     await app.look(region, AROUND_GENE);
   } else {
+    app.view.step();
     await app.look(region);
   }
 }

@@ -20,6 +20,11 @@ export class View extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: changed }));
   }
 
+  /** Makes the present view a place that the browser's Back returns to. */
+  step() {
+    history.pushState(null, "", location.hash);
+  }
+
   /** Notes where the reader is, without telling anybody. */
   moved(at) {
     this.at = at;

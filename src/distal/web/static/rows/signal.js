@@ -34,7 +34,12 @@ class Binned extends Row {
 
 /** A predicted track, asked for as the reader moves. config: signals, track, assay. */
 export class SignalRow extends Binned {
-  async getFeatures(chr, start, end, bpPerPixel) {
+  getFeatures(chr, start, end, bpPerPixel) {
+    return this.predicted(chr, start, end, bpPerPixel);
+  }
+
+  /** Bins of the track, or undefined where the reader has moved on. */
+  async predicted(chr, start, end, bpPerPixel) {
     const points = Math.min(4000, Math.max(200, Math.ceil((end - start) / bpPerPixel)));
     const region = { chrom: chr, start, end };
     const piece = await this.config.signals.over(this.config.track, region, points);
@@ -47,22 +52,32 @@ export class SignalRow extends Binned {
   }
 }
 
-/** REF in grey under ALT as a line. config: result (of a variant), place (the track's place in it). */
-export class AllelesRow extends Binned {
-  async getFeatures(chr) {
-    const { result, place } = this.config;
-    if (chr !== result.chrom) return [];
+/**
+ * REF in grey under ALT as a line; where the variant was not predicted, the track as it is. config: as for SignalRow, and
+ * result (of a variant) with the track's place in it.
+ */
+export class AllelesRow extends SignalRow {
+  async getFeatures(chr, start, end, bpPerPixel) {
+    const { result, place, signals } = this.config;
     const { ref, alt } = result.tracks[place];
-    return ref.map((value, i) => binned(result, i, { ref: value, alt: alt[i], value: Math.max(value, alt[i]) }));
+    const edited = ref.map((value, i) => binned(result, i, { ref: value, alt: alt[i], value: Math.max(value, alt[i]) }));
+    const here = chr === result.chrom ? edited : [];
+    if (here.length && result.start <= start && end <= result.end) return here;
+    if (end - start > signals.limits.region_bp) return here;
+    const found = await this.predicted(chr, start, end, bpPerPixel);
+    const beside = (found ?? []).filter((one) => !here.length || one.end <= result.start || one.start >= result.end);
+    return [...beside, ...here].sort((a, b) => a.start - b.start);
   }
 
   drawData(options) {
-    outside(this.config.result, options);
-    area(this, options, "ref", muted(colours().ref, 0.8));
-    line(this, options, "alt", colours().alt);
+    const edited = { ...options, features: options.features.filter((one) => one.alt !== undefined) };
+    super.drawData({ ...options, features: options.features.filter((one) => one.alt === undefined) });
+    area(this, edited, "ref", muted(colours().ref, 0.8));
+    line(this, edited, "alt", colours().alt);
   }
 
   values(bin) {
+    if (bin.alt === undefined) return super.values(bin);
     return [["REF", bin.ref.toPrecision(4)], ["ALT", bin.alt.toPrecision(4)]];
   }
 }
