@@ -126,6 +126,7 @@ def test_summaries() -> None:
 
 def test_links(tmp_path: Path) -> None:
     (tmp_path / "g.bed").write_text("chr1\t1000\t1001\tt\t0\t+\tG\n")
+    assert repr(Genes.read(tmp_path / "g.bed")) == "Genes(1 on chr1)"
     gene = Genes.read(tmp_path / "g.bed").one("G")
     elements = tuple(Element(Interval("chr1", at, at + 100), f"e{at}", 1.0) for at in (1000, 5000))
     links = Links((Promoter("G", "chr1", "+", (1000,)),), elements, {"gradient": np.array([1.0, 2.0])})

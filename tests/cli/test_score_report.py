@@ -128,6 +128,22 @@ def test_rows_that_are_swapped_are_drawn_in_their_own_direction(score: Call, gen
     assert f">ALT {ref}<" in letters
 
 
+def test_scores_per_gene_stand_below_the_tracks(score: Call, genome: Genome, tmp_path: Path, annotation: Path) -> None:
+    chrom, pos, ref, alt = small.snv(genome, 9200)
+    out, page = tmp_path / "out", tmp_path / "x.html"
+    words = ("--variant", f"{chrom}:{pos}:{ref}>{alt}", "--scores", "SAD,SADR_tss,SADR_gene", "--genes", annotation)
+    code, _, err = score(*words, "--out", out, "--report", page)
+    assert code == 0, err
+    header, row = Page(page).table("gene")
+    assert header == ["gene", "bp from its TSS", "SADR_gene", "of SADR_gene", "SADR_tss", "of SADR_tss"]
+    with h5py.File(out / "scores" / "chr1.h5") as file:
+        values = file["genes"]["SADR_tss"][0]
+        label = file["target_labels"][int(np.abs(values).argmax())].decode()
+    assert row[:4] == ["near", "199", "", ""]  # the annotation has no exons
+    assert float(row[4].replace("\u2212", "-")) == pytest.approx(float(values[np.abs(values).argmax()]), rel=6e-3)
+    assert row[5] == label
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [

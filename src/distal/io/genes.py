@@ -79,6 +79,9 @@ class Genes:
     def __len__(self) -> int:
         return len(self._facts)
 
+    def __repr__(self) -> str:
+        return f"Genes({len(self):,} on {', '.join(self.chroms[:3])}{', ...' if len(self.chroms) > 3 else ''})"
+
     @property
     def chroms(self) -> tuple[str, ...]:
         """The contigs that have a gene, as the file first spells them, in its order."""

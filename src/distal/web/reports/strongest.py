@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distal.io.genes import Genes
-from distal.io.scores import ScoreRow, Scores
+from distal.io.scores import Block, GeneAt, ScoreRow, Scores
 from distal.scoring import cards
 from distal.scoring.alleles import DUPLICATE
 from distal.scoring.cards import BiosampleEffect, NearGene
@@ -63,6 +63,8 @@ class Found:
     biosamples: tuple[BiosampleEffect, ...]
     genes: tuple[NearGene, ...]
     """Nearest first; empty without an annotation."""
+    on_genes: tuple[tuple[GeneAt, Mapping[str, Floats]], ...] = ()
+    """Each gene near it with the scores per gene: name -> [tracks]; empty for runs without such."""
 
 
 def ranking(names: Sequence[str]) -> str:
@@ -104,9 +106,22 @@ def found(out: Path, all: Sizes, chosen: Sequence[int], genes: Genes | None) -> 
         mine = [i for i in chosen if all.places[i][0] == chrom]
         where = np.array([all.places[i][1] for i in mine], dtype=np.int64)
         with Scores(score_file(out, chrom)) as opened:
-            block = opened.read(where, opened.scores)
+            block = opened.read(where)
             described = cards.cards(opened, where, [None] * len(mine), (all.score,), genes=genes, top=5)
             for place, (i, card) in enumerate(zip(mine, described, strict=True)):
                 values = {name: matrix[place].astype(np.float64) for name, matrix in block.values.items()}
-                answers[i] = Found(block.rows[place], values, card.scores[0].biosamples, card.genes)
+                on_genes = _on_genes(block, place)
+                answers[i] = Found(block.rows[place], values, card.scores[0].biosamples, card.genes, on_genes)
     return [answers[i] for i in chosen]
+
+
+def _on_genes(block: Block, place: int) -> tuple[tuple[GeneAt, Mapping[str, Floats]], ...]:
+    """The genes of one row, the nearest first."""
+    if block.genes is None:
+        return ()
+    mine = block.genes.take([place])
+    entries = [
+        (gene, {name: values[i].astype(np.float64) for name, values in mine.values.items()})
+        for i, gene in enumerate(mine.genes)
+    ]
+    return tuple(sorted(entries, key=lambda entry: abs(entry[0].tss_distance)))

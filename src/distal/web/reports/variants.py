@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -161,8 +161,22 @@ def _one(one: Found, score: str, table: TrackTable, closer: Closer, anchor: str)
         Facts({name: value for name, value in about.items() if value}),
         *closer.look(one.row, _shown(table, order)),
         Table(rows),
+        Table(list(_on_genes(one, table))),
         Folded("By biosample", [Text(_RANKS, soft=True), Table(biosamples)]),
     ]
+
+
+def _on_genes(one: Found, table: TrackTable) -> Iterator[dict[str, Any]]:
+    """A line for each gene: of each score per gene the largest, and the track that has it."""
+    for gene, scores in one.on_genes:
+        line: dict[str, Any] = {"gene": gene.name or gene.id, "bp from its TSS": gene.tss_distance}
+        for name, values in scores.items():
+            known = np.nan_to_num(np.abs(values), nan=-1.0)
+            column = int(known.argmax())
+            missing = known[column] < 0
+            line[name] = None if missing else float(values[column])
+            line[f"of {name}"] = "" if missing else table.rows[column].description or table.rows[column].name
+        yield line
 
 
 _RANKS = (
