@@ -5,6 +5,7 @@ import gc
 import logging
 import random
 import threading
+import time
 import weakref
 from contextlib import contextmanager
 
@@ -26,6 +27,15 @@ def wait(queue, *jobs):
         return [await queue.finished(job, LONG) for job in jobs]
 
     assert all(asyncio.run(all_of_them()))
+
+
+def until(true):
+    """Until it is true."""
+    for _ in range(int(LONG * 1_000)):
+        if true():
+            return
+        time.sleep(0.001)
+    raise AssertionError("it never came true")
 
 
 class Gate:
@@ -141,8 +151,7 @@ def test_the_same_work_is_done_once_while_it_waits_runs_and_is_remembered(queue)
         queued = queue.submit("a", "v", "x", work)
         assert queue.submit("b", "v", "x", work) is queued
         assert queue.submit("a", "v", "x", work) is queued
-    while queued.status == "queued":
-        pass
+    until(lambda: queued.status == "running")
     assert queue.submit("c", "v", "x", work) is queued
     gate.set()
     wait(queue, queued)
@@ -340,8 +349,7 @@ def test_the_clock_stands_still_while_others_are_let_in_between():
     threading.Event().wait(0.01)
     assert job.seconds == stood
     job.resume()
-    while job.seconds == stood:
-        pass
+    until(lambda: job.seconds > stood)
     job.end("done", "", "", None)
     assert job.seconds == job.seconds > stood
 
@@ -367,8 +375,7 @@ def test_without_such_verbs_all_wait_for_the_long_one(queue):
         look = queue.submit("b", "look", "l", record.of("l"))
         for _ in range(3):
             gate.step()
-        while long.done < 3:
-            pass
+        until(lambda: long.done == 3)
         assert (look.status, record.done) == ("queued", [])
     wait(queue, look)
     assert record.done == ["l"]
@@ -380,8 +387,7 @@ def test_short_jobs_dont_come_between_each_others_steps():
         look = queue.submit("b", "look", "l", record.of("l"))
         gate.step()
         gate.step()
-        while long.done < 2:
-            pass
+        until(lambda: long.done == 2)
         assert (look.status, record.done) == ("queued", [])
         queue.cancel(long.id, "somebody")
         gate.step()
@@ -496,8 +502,7 @@ def test_ended_jobs_are_forgotten_and_their_work_and_results_let_go():
         for id in ids[:3]:
             with pytest.raises(Unknown):
                 queue.job(id)
-        while gc.collect() or any(ref() is not None for ref in there[:3]):
-            pass
+        until(lambda: gc.collect() == 0 and all(ref() is None for ref in there[:3]))
         assert [ref() is not None for ref in there] == [False, False, False, True, True]
 
 
