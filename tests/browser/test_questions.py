@@ -35,6 +35,7 @@ def as_shared(page: Page, visit: Callable[..., Page], verb: str) -> None:
     other = visit(f"#{page.url.partition('#')[2]}")
     answered(other, verb)
     assert labels(other) == labels(page)
+    assert other.inner_text("#place-text") == page.inner_text("#place-text")
     assert other.inner_text(f"#panel-{verb} .answer") == page.inner_text(f"#panel-{verb} .answer")
 
 
@@ -81,6 +82,18 @@ def test_work_shows_how_far_it_is_and_can_be_cancelled(visit: Callable[..., Page
     status = page.evaluate("async (id) => (await (await fetch(`/api/jobs/${id}?wait=20`)).json()).status", job["id"])
     assert status == "cancelled"
     assert "Importance" not in " ".join(labels(page))
+
+
+def test_who_leaves_the_page_leaves_no_work_behind(visit: Callable[..., Page]) -> None:
+    page, other = visit("#at=chr20:42984200-42984399&tracks=25&panel=mutagenesis"), visit("#tracks=")
+    page.fill("#mutagenesis-region", "chr20:42,984,100-42,984,399")
+    with page.expect_response(re.compile("/api/jobs/mutagenesis")) as asked:
+        page.click("text=Replace every base")
+    job = asked.value.json()["id"]
+    page.get_by_text(re.compile(r"\d+ of \d{3}")).wait_for()
+    page.goto("about:blank")
+    script = "async (id) => (await (await fetch(`/api/jobs/${id}?wait=20`)).json()).status"
+    assert other.evaluate(script, job) == "cancelled"
 
 
 def test_contributions_of_a_target(visit: Callable[..., Page]) -> None:

@@ -116,3 +116,10 @@ def contrast(one: str, other: str) -> float:
         linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         light.append(float(linear @ (0.2126, 0.7152, 0.0722)))
     return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def test_a_dark_page_is_printed_on_white(opened: Callable[[str], Page]) -> None:
+    page = opened("dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(31, 35, 40)"
+    assert not page.get_by_label("Find in the table").is_visible()

@@ -63,16 +63,16 @@ class ContributionsPanel {
     if (!contributions) return this.show(null);
     if (contributions === this.#done) return undefined;
     this.target.value = contributions;
-    return this.compute();
+    return this.compute(false); // an address says where to look as well
   }
 
   submit(event) {
     event.preventDefault();
     if (!this.target.value.trim()) this.takeView();
-    this.compute();
+    this.compute(true);
   }
 
-  async compute() {
+  async compute(move) {
     const target = read(this.target.value);
     const tracks = this.track.value ? [Number(this.track.value)] : this.app.view.tracks ?? [];
     if (!target) return this.work.wrong("Write a target such as chr20:42,984,341-42,984,341.");
@@ -84,7 +84,7 @@ class ContributionsPanel {
     const answer = await this.work.ask("contributions", { target: this.#done, region: null, tracks, method });
     if (!answer) return undefined;
     this.show({ ...answer, method, track });
-    return this.app.look(around(target, LOOKED_AT_BP)).catch(tellError);
+    return move && this.app.look(around(target, LOOKED_AT_BP)).catch(tellError);
   }
 
   show(answer) {

@@ -22,6 +22,7 @@ export function mount(section, app) {
 
 class EnhancersPanel {
   #for = null;
+  #moves = false;
 
   constructor(section, app) {
     this.app = app;
@@ -61,6 +62,7 @@ class EnhancersPanel {
     const gene = this.gene.value.trim();
     if (!gene) return this.work.wrong("Write a gene's name, such as HNF4A.");
     const queries = { expression: this.expression.value.trim() || null, openness: this.openness.value.trim() || null };
+    this.#moves = true; // an address says where to look itself
     this.app.view.set({ gene, enhancers: this.method.value, ...queries }, true);
     return this.compute();
   }
@@ -72,12 +74,14 @@ class EnhancersPanel {
     if (this.openness.value.trim()) asked.accessibility = this.openness.value.trim();
     if (JSON.stringify(asked) === this.#for) return undefined;
     this.#for = JSON.stringify(asked);
+    const moves = this.#moves;
+    this.#moves = false;
     const answer = await this.work.ask("enhancers", asked);
     if (!answer) return (this.#for = null);
     const names = Object.keys(answer.result.rows[0]?.scores ?? {});
     if (!names.length) return this.work.wrong(`No candidate element lies within reach of ${gene}.`);
     this.show({ ...answer, method: names.includes(this.method.value) ? this.method.value : names[0] });
-    return this.goToAll(answer.result);
+    return moves && this.goToAll(answer.result);
   }
 
   show(answer) {

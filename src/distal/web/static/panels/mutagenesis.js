@@ -58,16 +58,16 @@ class MutagenesisPanel {
     if (!mutagenesis) return this.show(null);
     if (mutagenesis === this.#done) return undefined;
     this.region.value = mutagenesis;
-    return this.compute();
+    return this.compute(false); // an address says where to look as well
   }
 
   submit(event) {
     event.preventDefault();
     if (!this.region.value.trim()) this.takeView();
-    this.compute();
+    this.compute(true);
   }
 
-  async compute() {
+  async compute(move) {
     const region = read(this.region.value);
     const tracks = this.track.value ? [Number(this.track.value)] : this.app.view.tracks ?? [];
     if (!region) return this.work.wrong("Write a region such as chr20:42,984,250-42,984,349.");
@@ -81,7 +81,7 @@ class MutagenesisPanel {
     const answer = await this.work.ask("mutagenesis", { region: this.#done, tracks, target: null });
     if (!answer) return undefined;
     this.show({ ...answer, track });
-    return this.app.look(region, 0.05).catch(tellError);
+    return move && this.app.look(region, 0.05).catch(tellError);
   }
 
   show(answer) {
