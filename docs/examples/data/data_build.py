@@ -25,8 +25,9 @@ Path("targets.txt").write_text("""\tidentifier\tfile\tclip\tscale\tsum_stat\tdes
 0\thepg2\tHepG2.bw\t32\t1\tmean\tDNASE:HepG2
 1\ta172\tA172.bw\t32\t1\tmean\tDNASE:A172
 """)
-run(f"""distal data splits --fasta {fasta} --out windows.bed --valid 0.15 --test 0.15
-        --piece-bp 98304 --input-bp 16384 --bins 96 --own-bp 12288""")
+Path("covered.bed").write_text("chr20\t42700000\t43300000\n")
+run(f"""distal data splits --fasta {fasta} --out windows.bed --within covered.bed --valid 0.15
+        --test 0.15 --piece-bp 98304 --input-bp 16384 --bins 96 --own-bp 12288""")
 run(f"""distal data build --fasta {fasta} --targets targets.txt --splits windows.bed
         --input-bp 16384 --bins 96 --out locus""")
 

@@ -20,8 +20,10 @@ run(f"""distal predict --model basenji2-mini --fasta {fasta}
 Path("one.txt").write_text(
     "\tidentifier\tfile\tclip\tscale\tsum_stat\tdescription\n0\tx\thepg2.bw\t32\t1\tmean\tDNASE:HepG2\n"
 )
-run(f"""distal data splits --fasta {fasta} --out one.bed --valid 0.2 --test 0.1
-        --piece-bp 98304 --input-bp 16384 --bins 96 --own-bp 12288 --train-stride-bp 6144""")
+Path("covered.bed").write_text("chr20\t42700000\t43300000\n")
+run(f"""distal data splits --fasta {fasta} --out one.bed --within covered.bed --valid 0.2
+        --test 0.1 --piece-bp 98304 --input-bp 16384 --bins 96 --own-bp 12288
+        --train-stride-bp 6144""")
 run(f"""distal data build --fasta {fasta} --targets one.txt --splits one.bed --input-bp 16384
         --bins 96 --out one""")
 

@@ -19,7 +19,7 @@ fasta = files("distal") / "demo" / "GRCh37_chr20_HNF4A.fa.gz"
 genome = distal.Genome(fasta)
 for side, start in (("pos", 42_984_200), ("neg", 43_004_200)):
     rows = ["chrom\tpos\tref\talt\n"]
-    for at in range(start, start + 240, 15):
+    for at in range(start, start + 240, 20):
         ref = genome.fetch(distal.Interval("chr20", at, at + 1))
         rows.append(f"chr20\t{at + 1}\t{ref}\t{'ACGT'[('ACGT'.index(ref) + 1) % 4]}\n")
     Path(f"{side}.tsv").write_text("".join(rows))

@@ -18,7 +18,7 @@ from distal.cli.notebook import run
 
 demo = files("distal") / "demo"
 table = pl.read_csv(demo / "measured.tsv", separator="\t").filter(
-    pl.col("alt") != "-", pl.col("tags") >= 10, pl.col("pos").is_between(42_984_295, 42_984_314)
+    pl.col("alt") != "-", pl.col("tags") >= 10, pl.col("pos").is_between(42_984_298, 42_984_310)
 )
 rows = ["#Chrom\tPos\tRef\tAlt\tValue\tConfidence"]
 for row in table.iter_rows(named=True):

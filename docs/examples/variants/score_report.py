@@ -15,4 +15,5 @@ from distal.cli.notebook import run
 
 demo = files("distal") / "demo"
 run(f"""distal score --model basenji2-mini --fasta {demo}/GRCh37_chr20_HNF4A.fa.gz
-        --variant chr20:42984299:T>C --genes {demo}/genes.bed --out mody-one --report mody-one.html""")
+        --variant chr20:42984299:T>C --genes {demo}/genes.bed --out mody-one
+        --report mody-one.html""")
