@@ -1,6 +1,7 @@
 // What every row of the genome browser has: an axis, marks across it, a label on paper; knows no data.
 
 import igv from "../vendor/igv-3.8.10/igv.esm.min.js";
+import { escaped } from "../dom.js";
 import { colours, sheer } from "../palette.js";
 
 const FONT = "system-ui, 'DejaVu Sans', sans-serif";
@@ -73,6 +74,11 @@ export class Row extends igv.TrackBase {
     context.fillRect(width - 3, this.top, 1, height - this.top - 1);
   }
 
+  /** A click on the label shows nothing more. */
+  description() {
+    return null;
+  }
+
   menuItemList() {
     return [];
   }
@@ -102,8 +108,8 @@ export function short(value) {
 /** Pixels of a position. */
 export const xOf = (position, { bpStart, bpPerPixel }) => (position - bpStart) / bpPerPixel;
 
-/** What a click in a row shows: names and values. */
-export const told = (pairs) => pairs.map(([name, value]) => ({ name, value }));
+/** What a click in a row shows: names and values, which igv.js takes for HTML. */
+export const told = (pairs) => pairs.map(([name, value]) => ({ name: escaped(name), value: escaped(value) }));
 
 /** Sets the type of text. */
 export function font(context, pixels, weight = "normal") {
