@@ -58,6 +58,8 @@ def test_a_curve_keeps_peaks() -> None:
     assert len(curve) == 110
     assert sorted(curve)[:2] == [-3, 0]
     assert max(curve) == 7
+    values[7] = np.nan  # a measured track may hold some
+    assert tall._shown(0)["signal"].values == curve
     assert curve.index(7) == 1234 // 46  # the first 50 parts have 46 bins
 
 

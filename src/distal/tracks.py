@@ -337,7 +337,7 @@ class Tracks:
 
     def _shown(self, column: int) -> dict[str, Any]:
         """A track as a line in a notebook; of its bins the largest of each point."""
-        row, values = self.table.rows[column], self.values[:, column]
+        row, values = self.table.rows[column], np.nan_to_num(self.values[:, column])
         parts = np.array_split(values, min(len(values), _POINTS)) if len(values) else []
         curve = [float(part[np.abs(part).argmax()]) for part in parts]
         label = row.description or row.name

@@ -14,6 +14,7 @@ from tests.scoring import small
 
 from distal.cli import main
 from distal.io.fasta import Genome
+from distal.web.reports import closer, variants
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, model: Path, genome: Genome) -> Path:  # noqa: F811
-    """The report on 14 variants, one of them without a place in the genome."""
+    """The report on 14 variants, few of their letters, and one without a place in the genome."""
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(closer, "FLANK_BP", 3)
+    monkeypatch.setattr(variants, "DRAWN", 3)
     folder = tmp_path_factory.mktemp("report")
-    variants = small.write_vcf(folder / "v.vcf", [*small.alleles(genome, 14), ("chrZ", 5, "A", "C")])
-    words = ["score", "--model", model, "--fasta", genome.path, "--vcf", variants, "--threads", 1, "--formats", "h5"]
+    rows = small.write_vcf(folder / "v.vcf", [*small.alleles(genome, 14), ("chrZ", 5, "A", "C")])
+    words = ["score", "--model", model, "--fasta", genome.path, "--vcf", rows, "--threads", 1, "--formats", "h5"]
     assert main([*map(str, words), "--out", str(folder / "out"), "--report", str(folder / "x.html")]) == 0
+    monkeypatch.undo()
     return folder / "x.html"
 
 
@@ -90,7 +95,7 @@ def test_a_link_leads_to_its_variant_and_all_pictures_are_there(opened: Callable
     assert heading.inner_text() == link.inner_text()
     assert heading.evaluate("node => node.getBoundingClientRect().top") < 100
     widths = page.locator("img").evaluate_all("nodes => nodes.map(node => node.naturalWidth)")
-    assert len(widths) == 31
+    assert len(widths) == 1 + 3 * 3
     assert min(widths) > 900
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
