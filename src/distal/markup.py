@@ -103,7 +103,7 @@ def curve(values: Sequence[float], label: str, width: int = 220, height: int = 2
     points = [point for i, value in enumerate(known) for point in (at(i, value), at(i + 1, value))]
     outline = " ".join([at(0, 0.0), *points, at(len(known), 0.0)])
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    drawn = f'<polygon points="{outline}" fill="#0072B2" fill-opacity="0.75"/>'
+    drawn = f'<polygon points="{outline}" fill="#2f86d6"/>'
     return f'<svg role="img" aria-label="{escape(label)}" {size}>{drawn}</svg>'
 
 
