@@ -200,6 +200,12 @@ def test_a_variant_that_the_reference_contradicts_is_told_beside_the_form(visit:
     told = page.inner_text("#panel-variant .problem")
     assert told.startswith("chr20:42984264:T>A")
     assert "neither allele" in told
+    page.fill("#variant-text", "chr20:42984264:G>A")
+    page.click("text=Compare REF and ALT")
+    page.wait_for_selector("#panel-variant .answer:not(:empty)")
+    settled(page)
+    assert page.locator("#panel-variant .problem").is_hidden()
+    page.click("#panel-variant >> text=Close")
     settled(page)
     assert "ALT − REF" not in labels(page)
 

@@ -81,6 +81,7 @@ def test_work_shows_how_far_it_is_and_can_be_cancelled(visit: Callable[..., Page
     job = asked.value.json()
     status = page.evaluate("async (id) => (await (await fetch(`/api/jobs/${id}?wait=20`)).json()).status", job["id"])
     assert status == "cancelled"
+    assert "mutagenesis=" not in page.url
     assert "Importance" not in " ".join(labels(page))
 
 
@@ -111,6 +112,9 @@ def test_contributions_of_a_target(visit: Callable[..., Page]) -> None:
 
 def test_enhancers_of_a_gene_as_arcs_and_as_a_table(visit: Callable[..., Page]) -> None:
     page = visit("#at=chr20:42980000-42990000&tracks=&panel=enhancers")
+    page.fill("#enhancers-gene", "NOGENE")
+    page.click("text=Find its enhancers")
+    page.wait_for_selector("#panel-enhancers .problem:visible")
     page.fill("#enhancers-gene", "HNF4A")
     page.fill("#enhancers-expression", "assay=CAGE index=0")
     page.fill("#enhancers-openness", "index=25")

@@ -17,7 +17,6 @@ export class Signals extends EventTarget {
   constructor(limits) {
     super();
     this.limits = limits;
-    this.equivalent = null;
   }
 
   /** The longest region that is asked for at once: a screen and one on either side. */
@@ -79,7 +78,6 @@ export class Signals extends EventTarget {
     try {
       const query = { region: written(question.region), tracks: tracks.join(","), points: question.points };
       const answer = await get("/api/signal", query, flight.signal);
-      this.equivalent = answer.equivalent ?? null;
       for (const track of answer.tracks) {
         found.set(track.index, { start: answer.start, binBp: answer.bin_bp, values: track.values });
       }

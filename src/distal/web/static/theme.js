@@ -5,8 +5,7 @@ import { setDark } from "./palette.js";
 const KEY = "distal-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
 
-/** Whether the page is dark now. */
-export const dark = () => (chosen() ?? (system.matches ? "dark" : "light")) === "dark";
+const dark = () => (chosen() ?? (system.matches ? "dark" : "light")) === "dark";
 
 /** Takes the theme that holds, now and whenever it changes; `changed` is called then. */
 export function follow(changed) {

@@ -17,11 +17,6 @@ export class Work {
     this.node = element("div", {}, this.line, this.error);
   }
 
-  /** Whether a job is under way. */
-  get busy() {
-    return this.#flight !== null;
-  }
-
   /** {job, result}, or null when it was cancelled or went wrong (which is said here). */
   async ask(verb, body) {
     this.cancel();

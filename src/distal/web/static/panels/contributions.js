@@ -1,11 +1,11 @@
 // The contributions panel: what every base contributes to the prediction at a target.
 
 import { element } from "../dom.js";
-import { title } from "../lanes.js";
 import { tellError } from "../messages.js";
 import { around, read, written } from "../regions.js";
 import { Work } from "../work.js";
 import { asking, choice, field, files, headed, line, quiet } from "./form.js";
+import { TrackChoice } from "./track_choice.js";
 
 const METHODS = [
   ["grad", "Gradient x input: one pass"],
@@ -26,31 +26,19 @@ class ContributionsPanel {
     this.app = app;
     this.work = new Work();
     this.target = line({ placeholder: "chr20:42,984,341-42,984,341" });
-    this.track = choice([]);
+    this.track = new TrackChoice(app);
     this.method = choice(METHODS, app.view.method ?? "grad");
     this.answer = element("div", { class: "answer" });
     const form = element("form", { onsubmit: (event) => this.submit(event) },
       field("contributions-target", "Target", this.target, "Where the output is read, such as a start site; all that the model reads around it is explained."),
       quiet("Take the middle of the view", () => this.takeView()),
-      field("contributions-track", "Track", this.track),
+      field("contributions-track", "Track", this.track.node),
       field("contributions-method", "Method", this.method),
       element("div", { class: "buttons" }, asking("Explain")),
     );
     section.append(...headed("Contributions", "How much every base contributes to what is predicted at the target."), form, this.work.node, this.answer);
-    app.view.addEventListener("change", ({ detail }) => {
-      if (detail.has("tracks")) this.offer();
-      if (detail.has("contributions")) this.take();
-    });
-    this.offer();
+    app.view.addEventListener("change", ({ detail }) => detail.has("contributions") && this.take());
     this.take();
-  }
-
-  offer() {
-    const chosen = this.track.options.length ? this.track.value : asked(this.app.view.of);
-    const tracks = (this.app.view.tracks ?? []).map((index) => this.app.tracks.get(index)).filter(Boolean);
-    const all = tracks.length > 1 ? [["", "Mean of the tracks on screen"]] : [];
-    this.track.replaceChildren(...choice([...tracks.map((track) => [String(track.index), title(track)]), ...all]).children);
-    if ([...this.track.options].some(({ value }) => value === chosen)) this.track.value = chosen;
   }
 
   takeView() {
@@ -74,15 +62,14 @@ class ContributionsPanel {
 
   async compute(move) {
     const target = read(this.target.value);
-    const tracks = this.track.value ? [Number(this.track.value)] : this.app.view.tracks ?? [];
+    const { tracks, of, words: track } = this.track;
     if (!target) return this.work.wrong("Write a target such as chr20:42,984,341-42,984,341.");
     if (!tracks.length) return this.work.wrong("No track is on screen; pick one to explain.");
-    this.#done = written(target);
+    const asked = (this.#done = written(target));
     const method = this.method.value;
-    this.app.view.set({ contributions: this.#done, method, of: this.track.value || "mean" }, true);
-    const track = this.track.selectedOptions[0]?.textContent;
-    const answer = await this.work.ask("contributions", { target: this.#done, region: null, tracks, method });
-    if (!answer) return undefined;
+    this.app.view.set({ contributions: asked, method, of }, true);
+    const answer = await this.work.ask("contributions", { target: asked, region: null, tracks, method });
+    if (!answer) return asked === this.#done && this.app.view.set({ contributions: null });
     this.show({ ...answer, method, track });
     return move && this.app.look(around(target, LOOKED_AT_BP)).catch(tellError);
   }
@@ -105,6 +92,3 @@ class ContributionsPanel {
     ];
   }
 }
-
-// the view writes "mean" for the mean of the tracks on screen
-const asked = (of) => (of === "mean" ? "" : of);

@@ -72,16 +72,23 @@ class EnhancersPanel {
     const asked = { gene, methods: [this.method.value] };
     if (this.expression.value.trim()) asked.tracks = this.expression.value.trim();
     if (this.openness.value.trim()) asked.accessibility = this.openness.value.trim();
-    if (JSON.stringify(asked) === this.#for) return undefined;
-    this.#for = JSON.stringify(asked);
+    const key = JSON.stringify(asked);
+    if (key === this.#for) return undefined;
+    this.#for = key;
     const moves = this.#moves;
     this.#moves = false;
     const answer = await this.work.ask("enhancers", asked);
-    if (!answer) return (this.#for = null);
+    if (!answer) return key === this.#for && this.drop();
     const names = Object.keys(answer.result.rows[0]?.scores ?? {});
     if (!names.length) return this.work.wrong(`No candidate element lies within reach of ${gene}.`);
     this.show({ ...answer, method: names.includes(this.method.value) ? this.method.value : names[0] });
     return moves && this.goToAll(answer.result);
+  }
+
+  /** Asks for nothing any more. */
+  drop() {
+    this.#for = null;
+    this.app.view.set({ enhancers: null });
   }
 
   show(answer) {

@@ -1,11 +1,11 @@
 // The mutagenesis panel: the effect of every substitution in a small region, as a heat map with a logo.
 
 import { element } from "../dom.js";
-import { title } from "../lanes.js";
 import { around, length, read, written } from "../regions.js";
 import { tellError } from "../messages.js";
 import { Work } from "../work.js";
-import { asking, choice, field, files, headed, line, quiet } from "./form.js";
+import { asking, field, files, headed, line, quiet } from "./form.js";
+import { TrackChoice } from "./track_choice.js";
 
 const USUAL_BP = 100;
 
@@ -22,29 +22,17 @@ class MutagenesisPanel {
     this.most = app.about.limits.mutagenesis_bp ?? 400;
     this.work = new Work();
     this.region = line({ placeholder: "chr20:42,984,250-42,984,349" });
-    this.track = choice([]);
+    this.track = new TrackChoice(app);
     this.answer = element("div", { class: "answer" });
     const form = element("form", { onsubmit: (event) => this.submit(event) },
       field("mutagenesis-region", "Region", this.region, `At most ${this.most} bp; three predictions a base.`),
       quiet("Take the middle of the view", () => this.takeView()),
-      field("mutagenesis-track", "Track", this.track),
+      field("mutagenesis-track", "Track", this.track.node),
       element("div", { class: "buttons" }, asking("Replace every base")),
     );
     section.append(...headed("Mutagenesis", "Every base of a small region is replaced by the three others; each square is what that changes."), form, this.work.node, this.answer);
-    app.view.addEventListener("change", ({ detail }) => {
-      if (detail.has("tracks")) this.offer();
-      if (detail.has("mutagenesis")) this.take();
-    });
-    this.offer();
+    app.view.addEventListener("change", ({ detail }) => detail.has("mutagenesis") && this.take());
     this.take();
-  }
-
-  offer() {
-    const chosen = this.track.options.length ? this.track.value : asked(this.app.view.of);
-    const tracks = (this.app.view.tracks ?? []).map((index) => this.app.tracks.get(index)).filter(Boolean);
-    const all = tracks.length > 1 ? [["", "Mean of the tracks on screen"]] : [];
-    this.track.replaceChildren(...choice([...tracks.map((track) => [String(track.index), title(track)]), ...all]).children);
-    if ([...this.track.options].some(({ value }) => value === chosen)) this.track.value = chosen;
   }
 
   takeView() {
@@ -69,17 +57,16 @@ class MutagenesisPanel {
 
   async compute(move) {
     const region = read(this.region.value);
-    const tracks = this.track.value ? [Number(this.track.value)] : this.app.view.tracks ?? [];
+    const { tracks, of, words: track } = this.track;
     if (!region) return this.work.wrong("Write a region such as chr20:42,984,250-42,984,349.");
     if (region.end - region.start > this.most) {
       return this.work.wrong(`The region has ${length(region.end - region.start)}; ${this.most} bp at most.`);
     }
     if (!tracks.length) return this.work.wrong("No track is on screen; pick one to explain.");
-    this.#done = written(region);
-    this.app.view.set({ mutagenesis: this.#done, of: this.track.value || "mean" }, true);
-    const track = this.track.selectedOptions[0]?.textContent;
-    const answer = await this.work.ask("mutagenesis", { region: this.#done, tracks, target: null });
-    if (!answer) return undefined;
+    const asked = (this.#done = written(region));
+    this.app.view.set({ mutagenesis: asked, of }, true);
+    const answer = await this.work.ask("mutagenesis", { region: asked, tracks, target: null });
+    if (!answer) return asked === this.#done && this.app.view.set({ mutagenesis: null });
     this.show({ ...answer, track });
     return move && this.app.look(region, 0.05).catch(tellError);
   }
@@ -101,6 +88,3 @@ class MutagenesisPanel {
     ];
   }
 }
-
-// the view writes "mean" for the mean of the tracks on screen
-const asked = (of) => (of === "mean" ? "" : of);

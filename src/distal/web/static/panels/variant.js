@@ -55,7 +55,7 @@ class VariantPanel {
   }
 
   take(text) {
-    find(this.app, text).catch((error) => this.work.wrong(error.message));
+    find(this.app, text).then(() => this.compute(), (error) => this.work.wrong(error.message));
   }
 
   async compute() {
