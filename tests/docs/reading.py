@@ -13,9 +13,11 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHERS = [ROOT / "CHANGELOG.md", ROOT / "bench" / "README.md", *sorted((ROOT / "src").rglob("*.md"))]
+"""Other pages that name commands: a list of changes, the benchmarks' own, model cards."""
 NOT_RUN = "Not run by the tests: "
 """How the paragraph behind a block begins whose commands are only parsed; it goes on with the reason and the time."""
-PROGRAMS = ("distal", "python", "pytest", "pip", "ray", "torchrun", "gunzip")
+PROGRAMS = ("distal", "python", "pytest", "pip", "ray", "torchrun", "gunzip", "git")
 """What a command begins with, besides the repository's own scripts."""
 _LOOP = re.compile(r"for (\w+) in ([^;\n]+?); do\n(.*?)\ndone", re.DOTALL)
 

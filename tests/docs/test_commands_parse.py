@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cyclopts import MissingArgumentError
-from tests.docs.reading import NOT_RUN, PAGES, PROGRAMS, ROOT, Block, blocks, commands, spans
+from tests.docs.reading import NOT_RUN, OTHERS, PAGES, PROGRAMS, ROOT, Block, blocks, commands, spans
 
 from distal.cli import GROUPS, VERBS, app
 from distal.evals import report
@@ -26,20 +26,26 @@ def every(language: str) -> list[Block]:
 
 def check(words: list[str], whole: bool = True) -> None:
     """Raise where a command cannot be meant; `whole`: nothing that it needs may be missing."""
-    program, *rest = words
+    for i, word in enumerate(words[:3]):  # `distal data lift|overlap` names two
+        if "|" in word:
+            for one in word.split("|"):
+                check([*words[:i], one, *words[i + 1 :]], whole)
+            return
+    program, *rest = [word for i, word in enumerate(words) if i or "=" not in word]  # NAME=VALUE goes before
     if program == "distal":
         distal(rest, whole)
     elif "distal" in rest:  # torchrun ... --no-python distal train ...
         distal(rest[rest.index("distal") + 1 :], whole)
     elif program == "python":
         assert rest[0] == "-m", words
-        benchmark(rest[1], rest[2:])
+        if rest[1] != "venv":
+            benchmark(rest[1], rest[2:])
     elif program in ("pytest", "scripts/test"):
         of_tests(rest)
     elif program == "pip":
         install(rest)
     elif "/" in program:
-        assert program.startswith(".venv/bin/") or (ROOT / program).is_file(), words
+        assert program.startswith((".venv/bin/", "bench/.peers")) or (ROOT / program).is_file(), words
     else:
         assert program in PROGRAMS, f"{program} is no program that these tests know"
 
@@ -52,6 +58,8 @@ def distal(words: list[str], whole: bool) -> None:
     rest = words[len(place.split()) :]
     if not whole and (not rest or rest == ["--help"]):
         return
+    if not whole:  # a sentence writes N for a number
+        words = ["1" if word == "N" else word for word in words]
     try:
         app.parse_args(words, exit_on_error=False, print_error=False)
     except MissingArgumentError:
@@ -94,13 +102,20 @@ def test_a_block_of_commands_is_understood(block: Block) -> None:
         check(words)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_commands_in_sentences_are_understood(page: Path) -> None:
     for line, text in spans(page):
         try:
             check(next(commands(text)), whole=False)
         except Exception as error:
             raise AssertionError(f"{page.name}:{line}: {text}: {error}") from error
+
+
+def test_blocks_of_other_pages_are_understood() -> None:
+    for page in OTHERS:
+        for block in blocks(page):
+            for words in commands(block.text) if block.language in ("", "sh") else ():
+                check(words)
 
 
 @pytest.mark.parametrize("block", every("python"), ids=str)
