@@ -230,7 +230,8 @@ async def _encoded(
         progress.total(len(missing))
         served.grid.compute(at.chrom, missing, progress)
 
-    await answered(served, request, client, "signal", f"{served.label}\tsignal\t{at.chrom}\t{missing}", work)
+    if missing:  # or another request has computed it meanwhile
+        await answered(served, request, client, "signal", f"{served.label}\tsignal\t{at.chrom}\t{missing}", work)
     encoded = await run_sync(there, limiter=apart)
     if encoded is None:
         raise InputError("the cache is too small to hold what is looked at; start with a larger --cache-gb")
