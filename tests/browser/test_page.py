@@ -123,6 +123,38 @@ def test_keys_alone_suffice(visit: Callable[..., Page]) -> None:
     assert page.locator("#help-dialog").is_hidden()
 
 
+def test_the_mouse_zooms_on_the_ruler_by_double_click_and_by_wheel(visit: Callable[..., Page]) -> None:
+    page = visit("#at=chr20:42980001-42990000&tracks=25")
+    ruler = page.locator(".igv-column > .igv-viewport").first.bounding_box()
+    assert ruler is not None
+    left, top, width = ruler["x"], ruler["y"] + 20, ruler["width"]
+    page.mouse.move(left + width * 0.25, top)
+    page.mouse.down()
+    page.mouse.move(left + width * 0.75, top, steps=5)
+    page.mouse.up()
+    settled(page)
+    assert 4_900 < wide(page) < 5_100  # half of it
+    assert abs(start(page) - 42_982_501) < 50
+    page.mouse.dblclick(left + width / 2, top + 110)
+    settled(page)
+    assert 2_400 < wide(page) < 2_600
+    page.mouse.move(left + width / 2, top + 110)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, 100)
+    page.keyboard.up("Control")
+    settled(page)
+    assert 1.2 * 2_400 < wide(page) < 1.3 * 2_600
+    before = start(page)
+    page.mouse.wheel(200, 0)
+    settled(page)
+    assert abs((start(page) - before) / wide(page) - 200 / width) < 0.02
+
+
+def wide(page: Page) -> int:
+    start, end = (int(text.replace(",", "")) for text in page.inner_text("#place-text").split(":")[1].split("-"))
+    return end - start + 1
+
+
 def start(page: Page) -> int:
     return int(page.inner_text("#place-text").split(":")[1].split("-")[0].replace(",", ""))
 
