@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.web.conftest import made, serving
+from tests.web.gates import until
 from tests.web.raw import SECONDS, read, request, sent
 
 from distal.web.limits import Limits
@@ -40,14 +40,6 @@ def held(served: Served) -> Iterator[None]:
         yield
     finally:
         on.set()
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(int(SECONDS * 1_000)):
-        if true():
-            return
-        time.sleep(0.001)
-    raise AssertionError("it never came true")
 
 
 def wanted(served: Served) -> list[int]:
