@@ -41,7 +41,7 @@ def linked(text: str) -> str:
 
     What is not a page (programs, tables, recipes) is named, as code, and not linked to.
     """
-    text = re.sub(r"\]\((?:docs/|\.\./)(\w[\w.-]*\.md)(#[\w-]*)?\)", r"](\1\2)", text)
+    text = re.sub(r"\]\((?:docs/|\.\./)(\w[\w.-]*\.(?:md|png|svg))(#[\w-]*)?\)", r"](\1\2)", text)
     return re.sub(
         r"\[(`?)([^]`]+)`?\]\((?!https?:|#)[^)]*\.(?:toml|txt|py)\)",
         r"`\2`",
