@@ -72,7 +72,6 @@ class Queue:
         self._live: dict[str, Job] = {}  # by id: queued and running
         self._work: dict[str, Work] = {}  # by id: queued
         self._kept = Kept(limits)
-        self._running: list[Job] = []  # a job, and perhaps one that is done between its steps
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="distal jobs", daemon=True)
         self._thread.start()
@@ -178,15 +177,11 @@ class Queue:
             self._end(job, "failed", "fault", f"{job.verb} failed on the server, whose log says how; please report it")
         else:
             self._end(job, "done", result=result)
-        finally:
-            with self._changed:
-                self._running.remove(job)
 
     def _step(self, job: Job) -> None:
         with self._changed:
             self._go_on(job)
-            long = self._running == [job] and job.verb not in self._first
-            if not long or threading.current_thread() is not self._thread:
+            if job.verb in self._first or threading.current_thread() is not self._thread:
                 return
             taken = self._take(lambda other: other.verb in self._first)
             if taken is None:
@@ -222,7 +217,6 @@ class Queue:
         if job is None:
             return None
         job.start()
-        self._running.append(job)
         self._number()
         return job, self._work.pop(job.id)
 
