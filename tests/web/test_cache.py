@@ -224,6 +224,13 @@ def test_what_is_larger_than_the_cache_is_given_back_and_not_kept(tmp_path):
         assert files(cache) == []
 
 
+def test_what_is_larger_than_the_cache_takes_nobodys_place(tmp_path):
+    cache = Cache(tmp_path, 2_000)
+    cache.put("small", np.zeros(100, dtype=np.uint8))
+    cache.put("large", np.zeros(5_000, dtype=np.uint8))
+    assert cache.get("small") is not None
+
+
 def test_the_given_array_stays_writable(tmp_path):
     array = np.arange(100)
     Cache(tmp_path, 0).put("a", array)
