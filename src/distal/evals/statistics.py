@@ -120,6 +120,7 @@ def bootstrap(
     """`statistic(*columns)` with a percentile interval over resampled rows.
 
     With `groups` [n] whole groups are drawn, for rows that aren't independent (variants of a locus, pairs of a gene).
+    One group says nothing of others: its interval is NaN.
     """
     arrays = [np.asarray(column) for column in columns]
     values = [statistic(*(array[rows] for array in arrays)) for rows in _resamples(arrays, seed, draws, groups)]
@@ -141,6 +142,7 @@ def paired_bootstrap(
 
     The p-value is twice the smaller share of draws on one side of 0, counting one more on either side, at most 1.
     For a statistic that takes the prediction before the measurement, truth may be either: Pearson's r is symmetric.
+    Interval and p-value are NaN where all rows are of one group.
     """
     columns = [np.asarray(column) for column in (truth, first, second)]
 
@@ -255,7 +257,7 @@ def _resamples(
         return [random.integers(0, rows, rows) if rows else np.empty(0, np.int64) for _ in range(draws)]
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     members = [np.flatnonzero(group == i) for i in range(group.max(initial=-1) + 1)]
-    chosen = (random.integers(0, len(members), len(members)) for _ in range(draws if members else 0))
+    chosen = (random.integers(0, len(members), len(members)) for _ in range(draws if len(members) > 1 else 0))
     return [np.concatenate([members[i] for i in picks]) for picks in chosen]
 
 
