@@ -36,8 +36,8 @@ for i, row in enumerate(elements.iter_rows(named=True)):
 Path("pairs.tsv").write_text("".join(rows))
 
 # %%
-# The area under the precision-recall curve of every method; :doc:`/enhancers` has the real pairs. The intervals have no
-# width, because genes are drawn and here is one.
+# The area under the precision-recall curve of every method; :doc:`/enhancers` has the real pairs. There are no
+# intervals, because genes are drawn and here is one.
 from distal import plots
 from distal.plots.benchmarks import Mark
 
