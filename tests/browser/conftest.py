@@ -43,9 +43,12 @@ COMPLAINTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One chromium for all tests; every page has a profile of its own."""
+    """One chromium for the tests of a file; every page has a profile of its own.
+
+    Playwright keeps an event loop running in this thread, in which tests of other files couldn't run theirs.
+    """
     playwright = pytest.importorskip("playwright.sync_api")
     if not Path(BROWSER).exists():
         pytest.skip(f"there is no {BROWSER}; DISTAL_BROWSER names another Chromium")
