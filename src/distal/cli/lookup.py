@@ -87,10 +87,7 @@ def _rows(scores: Scores, id: str, region: str, variant: str, gene: str) -> NDAr
         return scores.named(id)
     if region:
         return scores.within(Interval.from_ucsc(region))
-    asked = Variant.parse(variant)
-    there = scores.within(Interval(asked.chrom, asked.start, asked.start + 1))
-    rows = scores.read(there, ()).rows
-    return there[[{row.ref, row.alt} == {asked.ref, asked.alt} for row in rows]]
+    return scores.carrying(Variant.parse(variant))
 
 
 def _lines(scores: Scores, where: NDArray[np.int64], query: str, genome: Genome | None) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ from distal.plots import contributions as bases
 from distal.plots.arcs import Arc, arcs
 from distal.plots.logos import Effects
 from distal.plots.logos import mutagenesis as letters
+from distal.plots.panels import bodies
 from distal.tracks import Tracks, TrackTable
 
 if TYPE_CHECKING:
@@ -35,13 +36,9 @@ def enhancers(found: GeneLinks, model: str) -> Figure:
         ]
         for name, values in found.links.scores.items()
     }
-    bodies = {
-        other.name: [Interval(shown.interval.chrom, start, end, other.strand) for start, end in other.exons]
-        for other in found.near
-        if other.exons
-    }
+    near = bodies(found.near, shown.interval.chrom)
     title = f"Candidate enhancers of {found.gene.name}, {model}"
-    return arcs(scored, shown.interval, _mean(shown), bodies, title)
+    return arcs(scored, shown.interval, _mean(shown), near, title)
 
 
 def contributions(found: Contributions, model: str) -> Figure:

@@ -5,8 +5,8 @@ Every panel has its name at its upper left; genes lie in as few rows as keep the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,8 +16,16 @@ from distal.coords import Interval
 from distal.plots.style import INK, SOFT, Figure, positions
 from distal.tracks import Track, Tracks
 
+if TYPE_CHECKING:
+    from distal.io.genes import Gene
+
 ASSAYS = {"DNASE": "#0072B2", "ATAC": "#56B4E9", "CAGE": "#D55E00", "RNA": "#009E73", "CHIP": "#CC79A7"}
 Genes = Mapping[str, Sequence[Interval]]  # name -> exons
+
+
+def bodies(genes: Iterable[Gene], chrom: str) -> Genes:
+    """The exons of genes that have some, under the name that the figure has for their chromosome."""
+    return {gene.name: [Interval(chrom, *exon, gene.strand) for exon in gene.exons] for gene in genes if gene.exons}
 
 
 def panels(count: int, interval: Interval, genes: Genes | None, inches: float) -> tuple[Figure, list[Axes]]:

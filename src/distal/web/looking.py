@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from distal.io.bigwig import Record
+    from distal.plots.panels import Genes
 
 
 def predict(served: Served, body: PredictBody, progress: Progress) -> Answer:
@@ -96,12 +97,13 @@ def _drawn(served: Served, table: TrackTable, found: Signal) -> Figure:
     return plots.tracks(signal, title, _exons(served, found.interval))
 
 
-def _exons(served: Served, region: Interval) -> dict[str, list[Interval]] | None:
-    """Exons by gene, for a figure."""
+def _exons(served: Served, region: Interval) -> Genes | None:
+    """Exons by gene, for a figure; None without an annotation."""
     if served.genes is None:
         return None
-    near = served.genes.touching(region)
-    return {gene.name: [Interval(region.chrom, *exon, gene.strand) for exon in gene.exons] for gene in near}
+    from distal.plots.panels import bodies
+
+    return bodies(served.genes.touching(region), region.chrom)
 
 
 def _place(interval: Interval, bin_bp: int) -> NDArray[np.int64]:

@@ -104,11 +104,8 @@ def _where(opened: Scores, wanted: Wanted) -> NDArray[np.int64]:
         return opened.named(wanted.id)
     if wanted.region is not None:
         return opened.within(wanted.region)
-    asked = wanted.variant
-    assert asked is not None
-    there = opened.within(Interval(asked.chrom, asked.start, asked.start + 1))
-    known = opened.read(there, ()).rows
-    return there[[{row.ref, row.alt} == {asked.ref, asked.alt} for row in known]]
+    assert wanted.variant is not None
+    return opened.carrying(wanted.variant)
 
 
 def _number(value: np.float32) -> float | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distal import markup
-from distal.coords import Interval, spellings
+from distal.coords import Interval, Variant, spellings
 from distal.errors import InputError
 from distal.io.scores.blocks import (
     TEXTS,
@@ -177,6 +177,12 @@ class Scores:
             return found
 
         return self._where(inside)
+
+    def carrying(self, variant: Variant) -> Rows:
+        """Indices of the rows at a variant's POS that have its two alleles, in either order."""
+        there = self.within(Interval(variant.chrom, variant.start, variant.start + 1))
+        rows = self.read(there, ()).rows
+        return there[[{row.ref, row.alt} == {variant.ref, variant.alt} for row in rows]]
 
     def order(self) -> Rows:
         """Indices that sort the rows by chromosome and POS; rows at one place keep their order."""

@@ -23,6 +23,7 @@ from distal.io.scores import ScoreRow
 from distal.plots import Effects, alleles, differences, svg
 from distal.plots import edits as drawn
 from distal.plots.panels import Genes as Bodies
+from distal.plots.panels import bodies
 from distal.predictor import Predictor
 from distal.scoring.alleles import REF_FLIPPED
 from distal.scoring.sides import Sides, accepted, both_alleles
@@ -67,10 +68,10 @@ class Closer:
     def _tracks(self, sides: Sides, variant: Variant) -> list[Part]:
         """The alleles near the variant, and how they differ all over the output."""
         near = _part(sides.ref, variant.interval.resize(NEAR_BP))
-        bodies = bodies_of(self.genes, sides.ref.interval)
+        near_genes = bodies_of(self.genes, sides.ref.interval)
         ref, alt, change = (side.over(near) for side in (sides.ref, sides.alt, sides.difference))
-        overlay = alleles(ref, alt, variant, "REF and ALT near the variant", bodies, change)
-        whole = differences(sides.difference, variant, bodies)
+        overlay = alleles(ref, alt, variant, "REF and ALT near the variant", near_genes, change)
+        whole = differences(sides.difference, variant, near_genes)
         return [
             Picture(svg(overlay), f"predicted signal of {variant} with REF and with ALT near the variant"),
             Picture(
@@ -107,12 +108,7 @@ class Closer:
 
 def bodies_of(genes: Genes | None, interval: Interval) -> Bodies:
     """Exons by gene name, on the interval's chromosome, as figures take them."""
-    touching = [] if genes is None else genes.touching(interval)
-    return {
-        gene.name: [Interval(interval.chrom, start, end, gene.strand) for start, end in gene.exons]
-        for gene in touching
-        if gene.exons
-    }
+    return bodies([] if genes is None else genes.touching(interval), interval.chrom)
 
 
 def _turned(sides: Sides) -> Sides:
